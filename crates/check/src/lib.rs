@@ -1,0 +1,1 @@
+//! Is this token revoked? No I/O, no clock.

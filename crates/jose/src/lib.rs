@@ -1,0 +1,1 @@
+//! Signs and verifies the few JWT kinds rescind speaks, and encrypts what must be read back.

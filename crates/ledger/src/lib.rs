@@ -1,0 +1,1 @@
+//! Decides and records what no longer holds.

@@ -1,0 +1,2 @@
+//! The rescind server and its command line.
+fn main() {}

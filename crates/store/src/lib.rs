@@ -1,0 +1,1 @@
+//! Keeps the ledger and the records: one SQLite file.
