@@ -1,1 +1,25 @@
-//! Is this token revoked? No I/O, no clock.
+//! Is this token revoked? The index of what no longer holds, and the one verdict over it: no I/O, no clock.
+//!
+//! An issuer appends *entries* to a ledger; each names a *target* and has a *position*. A credential carries its
+//! *lineage* (token, grant, session, device, subject, client, audiences, key) and the position at which it was stamped.
+//! [`Index::verdict`] is a pure function of the two. Every endpoint, node and edge calls it, so that they cannot disagree.
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+
+mod continuity;
+mod epochs;
+mod index;
+mod lineage;
+mod mask;
+mod position;
+mod shard;
+mod target;
+mod verdict;
+
+pub use continuity::{Continuity, continuity};
+pub use index::{Applied, Index, OutOfOrder, SHARDS};
+pub use lineage::{Lineage, Trace};
+pub use mask::{MaskKey, mask, mask_text, unmask, unmask_text};
+pub use position::{NotAPosition, Position, stamp};
+pub use target::{Fingerprint, FingerprintKey, TargetRef};
+pub use verdict::{Fault, Side, Verdict};

@@ -1,0 +1,131 @@
+//! Where a credential comes from, and the compact form of it that is kept beside a cached record.
+
+use crate::{Fingerprint, FingerprintKey, Position, TargetRef};
+
+/// Everything by which a credential can be ended, and the position at which it was stamped. What is `None` does not
+/// bind the credential: one that outlives its session is given no `session` here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lineage<'a> {
+    /// `jti`
+    pub token: Option<&'a str>,
+    /// The grant's id.
+    pub grant: Option<&'a str>,
+    /// `sid`, for credentials bound to their session.
+    pub session: Option<&'a str>,
+    /// The managed device's id.
+    pub device: Option<&'a str>,
+    /// `(iss, sub)`
+    pub subject: Option<(&'a str, &'a str)>,
+    /// `client_id`
+    pub client: Option<&'a str>,
+    /// Identifiers of the resource servers it is for.
+    pub audiences: &'a [String],
+    /// `kid` of the key that signed it.
+    pub key: Option<&'a str>,
+    /// The stamp: the least position over the lineage.
+    pub position: Position,
+}
+
+impl<'a> Lineage<'a> {
+    /// A lineage that names nothing yet: only an entry for everything reaches it.
+    #[must_use]
+    pub fn at(position: Position) -> Self {
+        Self {
+            token: None,
+            grant: None,
+            session: None,
+            device: None,
+            subject: None,
+            client: None,
+            audiences: &[],
+            key: None,
+            position,
+        }
+    }
+
+    /// All targets that reach this credential: the never-reused ones first, then the living ones and their pairs.
+    pub fn targets(&self) -> impl Iterator<Item = TargetRef<'a>> + use<'a> {
+        let Self { token, grant, session, device, subject, client, audiences, key, .. } = *self;
+        let ending = [
+            token.map(TargetRef::Token),
+            grant.map(TargetRef::Grant),
+            session.map(TargetRef::Session),
+            key.map(TargetRef::Key),
+        ];
+        let living = [
+            Some(TargetRef::Everything),
+            device.map(TargetRef::Device),
+            subject.map(|(issuer, subject)| TargetRef::Subject { issuer, subject }),
+            client.map(TargetRef::Client),
+            subject.zip(client).map(|((issuer, subject), client)| TargetRef::SubjectClient { issuer, subject, client }),
+            device.zip(client).map(|(device, client)| TargetRef::DeviceClient { device, client }),
+        ];
+        let per_audience = audiences.iter().flat_map(move |audience| {
+            let audience = audience.as_str();
+            [
+                Some(TargetRef::Audience(audience)),
+                subject.map(|(issuer, subject)| TargetRef::SubjectAudience { issuer, subject, audience }),
+                client.map(|client| TargetRef::ClientAudience { client, audience }),
+            ]
+        });
+        ending.into_iter().chain(living).chain(per_audience).flatten()
+    }
+
+    /// The fingerprints of all targets with the stamp: what the verdict needs, and nothing else.
+    #[must_use]
+    pub fn trace(&self, key: &FingerprintKey) -> Trace {
+        let mut never_reused = 0;
+        let mut prints = Vec::with_capacity(10 + 3 * self.audiences.len());
+        for target in self.targets() {
+            never_reused += u32::from(!target.is_living());
+            prints.push(target.fingerprint(key).0);
+        }
+        Trace { epoch: self.position.epoch, never_reused, seq: self.position.seq, prints: prints.into_boxed_slice() }
+    }
+}
+
+/// The fingerprints of a credential's targets and its stamp: 32 bytes and eight for each target, since a server caches
+/// a million of them. The order is that of [`Lineage::targets`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    // The position is kept in its parts: as a field it would cost eight bytes of padding.
+    epoch: u32,
+    never_reused: u32,
+    seq: u64,
+    prints: Box<[u64]>,
+}
+
+impl Trace {
+    /// The stamp.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position { epoch: self.epoch, seq: self.seq }
+    }
+
+    /// The same targets with another stamp.
+    #[must_use]
+    pub fn with_position(self, position: Position) -> Self {
+        Self { epoch: position.epoch, seq: position.seq, ..self }
+    }
+
+    /// Bytes on the heap.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.prints)
+    }
+
+    /// Whether one entry, not yet in any index, ends the credential: by the rule of [`crate::Index::verdict`].
+    #[must_use]
+    pub fn is_ended_by(&self, target: Fingerprint, living: bool, at: Position) -> bool {
+        (!living || self.position() < at) && self.prints.contains(&target.0)
+    }
+
+    pub(crate) fn prints(&self) -> &[u64] {
+        &self.prints
+    }
+
+    /// Whether the target with this number in the order of [`Lineage::targets`] lives on after an entry.
+    pub(crate) fn is_living(&self, number: usize) -> bool {
+        number >= self.never_reused as usize
+    }
+}
