@@ -1,0 +1,46 @@
+//! The kinds of token rescind signs. The kind is the `typ` of the header (RFC 8725 section 3.11).
+
+/// What a token is for. A token of one kind is never accepted as another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// RFC 9068.
+    AccessToken,
+    /// OpenID Connect Core section 2.
+    IdToken,
+    /// OpenID Connect Back-Channel Logout section 2.4.
+    LogoutToken,
+    /// RFC 8417.
+    SecurityEvent,
+    /// RFC 9701.
+    Introspection,
+    /// Token Status List.
+    StatusList,
+    /// What says who has stopped honouring what, and when.
+    Receipt,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 7] = [
+        Self::AccessToken,
+        Self::IdToken,
+        Self::LogoutToken,
+        Self::SecurityEvent,
+        Self::Introspection,
+        Self::StatusList,
+        Self::Receipt,
+    ];
+
+    /// The `typ` of the header, without `application/`.
+    pub fn typ(self) -> &'static str {
+        match self {
+            Self::AccessToken => "at+jwt",
+            Self::IdToken => "JWT",
+            Self::LogoutToken => "logout+jwt",
+            Self::SecurityEvent => "secevent+jwt",
+            Self::Introspection => "token-introspection+jwt",
+            Self::StatusList => "statuslist+jwt",
+            Self::Receipt => "rescind-receipt+jwt",
+        }
+    }
+}
