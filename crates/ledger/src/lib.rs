@@ -1,1 +1,46 @@
-//! Decides and records what no longer holds.
+//! Decides and records what no longer holds: the only crate with rules.
+//!
+//! Tokens never change. A [`Writer`] owns the one transaction in which anything is written; inside it every
+//! ending goes through [`Door::end`]. What is read back is an immutable record, and whether it still counts is
+//! the verdict of the index in [`Live`] over the record's lineage.
+
+mod alive;
+mod change;
+mod configuration;
+mod door;
+mod entry;
+mod forget;
+mod issue;
+mod live;
+mod order;
+mod port;
+mod records;
+mod redeem;
+mod refresh;
+mod secret;
+mod target;
+mod time;
+mod writer;
+
+pub use alive::{Idle, Inactive};
+pub use change::{ClientChange, UserChange};
+pub use configuration::{Configuration, ConfigurationChange};
+pub use door::{Door, Ended};
+pub use entry::Entry;
+pub use forget::{HorizonFact, Sweep, horizon_in_force};
+pub use issue::{Minted, SignIn};
+pub use live::{Live, Startup};
+pub use order::{Initiator, Order, Reason, UnknownReason};
+pub use port::{Filter, Mark, Marker, Page, Reads, Store, StoreError, Swept, Tx, Use};
+pub use records::{
+    AccessToken, Api, Authentication, Client, ClientAuthMethod, Code, Consent, Device, Grant, PushedRequest,
+    RefreshToken, Rotation, Sealed, Session, SigningAlgorithm, TokenFormat, User,
+};
+pub use redeem::{Redeemed, redeem};
+pub use refresh::{Presented, Refreshed, refresh, successor};
+pub use secret::{Hash, Kind, Malformed, Secret};
+pub use target::{Target, UnknownTarget};
+pub use time::Timestamp;
+pub use writer::{Batch, Committed, Lane, LedgerError, Queue, Ticket, Writer};
+
+pub use rescind_check::{Position, Verdict};

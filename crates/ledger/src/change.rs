@@ -1,0 +1,197 @@
+//! Configuration changes, each in one transaction with the entry it calls for (DESIGN rule 4).
+
+use std::sync::Arc;
+
+use crate::{
+    Api, Client, ConfigurationChange, Device, Door, Ended, Initiator, LedgerError, Order, Reason, Sealed, Target, User,
+};
+
+/// What is to be different about a user.
+#[derive(Clone, Default)]
+pub struct UserChange {
+    pub user_name: Option<String>,
+    pub email: Option<Option<String>>,
+    pub display_name: Option<Option<String>>,
+    pub password_hash: Option<String>,
+    pub enabled: Option<bool>,
+}
+
+/// What is to become of a client.
+#[derive(Clone, Debug)]
+pub enum ClientChange {
+    Put(Box<Client>),
+    Delete(String),
+}
+
+impl Door<'_> {
+    /// Adds a user.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Conflict`] if the id or the user name is taken.
+    pub fn add_user(&mut self, user: &User) -> Result<(), LedgerError> {
+        if self.tx.find_user(&user.id)?.is_some() {
+            return Err(crate::StoreError::Conflict("a user with that id").into());
+        }
+        self.tx.put_user(user)?;
+        self.change(ConfigurationChange::User { user: user.id.clone(), enabled: user.enabled });
+        Ok(())
+    }
+
+    /// Changes a user. Disabling, renaming and a new password each end everything the user holds.
+    ///
+    /// # Errors
+    /// [`LedgerError::Refused`] if there is no such user.
+    pub fn change_user(
+        &mut self,
+        id: &str,
+        change: &UserChange,
+        initiator: &Initiator,
+    ) -> Result<Option<Ended>, LedgerError> {
+        let before = self.tx.find_user(id)?.ok_or(LedgerError::Refused("there is no such user"))?;
+        let after = changed(before.clone(), change);
+        self.tx.put_user(&after)?;
+        if before.enabled != after.enabled {
+            self.change(ConfigurationChange::User { user: after.id.clone(), enabled: after.enabled });
+        }
+        let Some(reason) = reason_to_end(&before, &after) else { return Ok(None) };
+        let target = Target::Subject { issuer: self.live.issuer().to_owned(), subject: after.id };
+        self.end(&Order::new(target, reason, initiator.clone())).map(Some)
+    }
+
+    /// Removes a user and ends everything they hold. Ids are never reused, so nothing of theirs comes back.
+    pub fn delete_user(&mut self, id: &str, initiator: &Initiator) -> Result<Ended, LedgerError> {
+        self.tx.find_user(id)?.ok_or(LedgerError::Refused("there is no such user"))?;
+        self.tx.delete_user(id)?;
+        let target = Target::Subject { issuer: self.live.issuer().to_owned(), subject: id.to_owned() };
+        self.end(&Order::new(target, Reason::LeftCompany, initiator.clone()))
+    }
+
+    /// Adds, changes or deletes a client. A change that takes something away ends what the client holds.
+    pub fn change_client(
+        &mut self,
+        change: &ClientChange,
+        initiator: &Initiator,
+    ) -> Result<Option<Ended>, LedgerError> {
+        let (id, restricts) = match change {
+            ClientChange::Put(client) => {
+                let before = self.tx.find_client(&client.id)?;
+                self.tx.put_client(client)?;
+                self.change(ConfigurationChange::Client(Arc::new(client.as_ref().clone())));
+                (client.id.clone(), before.is_some_and(|before| restricts(&before, client)))
+            }
+            ClientChange::Delete(id) => {
+                self.tx.find_client(id)?.ok_or(LedgerError::Refused("there is no such client"))?;
+                self.tx.delete_client(id)?;
+                self.change(ConfigurationChange::ClientGone(id.clone()));
+                (id.clone(), true)
+            }
+        };
+        if !restricts {
+            return Ok(None);
+        }
+        self.end(&Order::new(Target::Client { client: id }, Reason::ClientChanged, initiator.clone())).map(Some)
+    }
+
+    /// Adds a client under an id that must be free.
+    pub fn add_client(&mut self, client: &Client) -> Result<(), LedgerError> {
+        if self.tx.find_client(&client.id)?.is_some() {
+            return Err(crate::StoreError::Conflict("a client with that id").into());
+        }
+        self.tx.put_client(client)?;
+        self.change(ConfigurationChange::Client(Arc::new(client.clone())));
+        Ok(())
+    }
+
+    /// Adds or changes an API. A narrower set of scopes, or a new binding to sessions, ends the tokens for it.
+    pub fn put_api(&mut self, api: &Api, initiator: &Initiator) -> Result<Option<Ended>, LedgerError> {
+        let before = self.live.api(&api.audience);
+        self.tx.put_api(api)?;
+        self.change(ConfigurationChange::Api(Arc::new(api.clone())));
+        let restricts = before
+            .is_some_and(|before| !subset(&before.scopes, &api.scopes) || (api.session_bound && !before.session_bound));
+        if !restricts {
+            return Ok(None);
+        }
+        let target = Target::Audience { audience: api.audience.clone() };
+        self.end(&Order::new(target, Reason::Policy, initiator.clone())).map(Some)
+    }
+
+    /// Removes an API and ends the tokens for it.
+    pub fn delete_api(&mut self, audience: &str, initiator: &Initiator) -> Result<Ended, LedgerError> {
+        self.tx.delete_api(audience)?;
+        self.change(ConfigurationChange::ApiGone(audience.to_owned()));
+        let target = Target::Audience { audience: audience.to_owned() };
+        self.end(&Order::new(target, Reason::Policy, initiator.clone()))
+    }
+
+    /// Adds or changes a device; switching it off ends what was issued on it.
+    pub fn put_device(
+        &mut self,
+        before: Option<&Device>,
+        device: &Device,
+        initiator: &Initiator,
+    ) -> Result<Option<Ended>, LedgerError> {
+        self.tx.put_device(device)?;
+        self.change(ConfigurationChange::Device { device: device.id.clone(), enabled: device.enabled });
+        if device.enabled || before.is_none_or(|before| !before.enabled) {
+            return Ok(None);
+        }
+        let target = Target::Device { device: device.id.clone() };
+        self.end(&Order::new(target, Reason::DeviceRetired, initiator.clone())).map(Some)
+    }
+
+    /// Keeps an encrypted secret of the server's own, such as a signing key.
+    pub fn put_secret(&mut self, name: &str, sealed: &Sealed) -> Result<(), LedgerError> {
+        Ok(self.tx.put_secret(name, sealed, self.now)?)
+    }
+
+    /// Drops one.
+    pub fn delete_secret(&mut self, name: &str) -> Result<(), LedgerError> {
+        Ok(self.tx.delete_secret(name)?)
+    }
+
+    /// Notes that everything up to a position was told to whoever had to hear of it.
+    pub fn complete_outbox(&mut self, through: crate::Position) -> Result<(), LedgerError> {
+        Ok(self.tx.complete_outbox(through)?)
+    }
+}
+
+fn changed(user: User, change: &UserChange) -> User {
+    User {
+        user_name: change.user_name.clone().unwrap_or(user.user_name),
+        email: change.email.clone().unwrap_or(user.email),
+        display_name: change.display_name.clone().unwrap_or(user.display_name),
+        password_hash: change.password_hash.clone().or(user.password_hash),
+        enabled: change.enabled.unwrap_or(user.enabled),
+        ..user
+    }
+}
+
+fn reason_to_end(before: &User, after: &User) -> Option<Reason> {
+    if before.enabled && !after.enabled {
+        Some(Reason::AccountDisabled)
+    } else if before.password_hash != after.password_hash {
+        Some(Reason::CredentialChange)
+    } else if before.user_name != after.user_name {
+        Some(Reason::AccountRenamed)
+    } else {
+        None
+    }
+}
+
+/// Whether the new form of a client may do less than the old one.
+fn restricts(before: &Client, after: &Client) -> bool {
+    let fewer_resources = if after.resources.is_empty() {
+        false
+    } else {
+        before.resources.is_empty() || !subset(&before.resources, &after.resources)
+    };
+    (before.enabled && !after.enabled)
+        || !subset(&before.scopes, &after.scopes)
+        || !subset(&before.grant_types, &after.grant_types)
+        || fewer_resources
+}
+
+fn subset(part: &[String], whole: &[String]) -> bool {
+    part.iter().all(|one| whole.contains(one))
+}

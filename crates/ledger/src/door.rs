@@ -1,0 +1,175 @@
+//! The door: the one function through which anything ends.
+
+use std::collections::HashMap;
+
+use rescind_check::{Fingerprint, Position, Trace, Verdict};
+
+use crate::{ConfigurationChange, Entry, LedgerError, Live, Order, Target, Timestamp, Tx};
+
+/// The inside of the one write transaction, as seen by a job.
+///
+/// A job may record facts and end things; both take effect together, or neither does.
+pub struct Door<'a> {
+    pub(crate) tx: &'a mut dyn Tx,
+    pub(crate) live: &'a Live,
+    pub(crate) now: Timestamp,
+    head: Position,
+    written: Written,
+    firsts: HashMap<Fingerprint, Position>,
+}
+
+/// What a transaction leaves to be applied once it is committed.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) changes: Vec<ConfigurationChange>,
+    /// What lies at or below it is forgotten.
+    pub(crate) floor: Option<Position>,
+}
+
+/// What became of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Where the entry stands.
+    pub position: Position,
+    /// Whether this order wrote it, rather than an earlier one.
+    pub fresh: bool,
+}
+
+impl<'a> Door<'a> {
+    pub(crate) fn open(tx: &'a mut dyn Tx, live: &'a Live, now: Timestamp) -> Self {
+        Self { tx, live, now, head: live.head(), written: Written::default(), firsts: HashMap::new() }
+    }
+
+    pub(crate) fn close(self) -> Written {
+        self.written
+    }
+
+    /// The moment of this transaction.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Ends what the order names.
+    ///
+    /// The only thing in the program that can: it appends the entry and its outbox row in this transaction. After the
+    /// commit the writer applies the entry to the index and only then tells the caller (DESIGN rule 7).
+    ///
+    /// A target that is never reused keeps its first entry; a living one gets a new cut-off each time.
+    ///
+    /// # Errors
+    /// [`LedgerError::Refused`] for an order that cannot be right, [`LedgerError::Store`] if it cannot be written.
+    pub fn end(&mut self, order: &Order) -> Result<Ended, LedgerError> {
+        check_sizes(order)?;
+        if let Some(key) = &order.idempotency_key
+            && let Some((position, target)) = self.tx.find_idempotent(&order.initiator, key)?
+        {
+            return if target == order.target {
+                Ok(Ended { position, fresh: false })
+            } else {
+                Err(LedgerError::Refused("the idempotency key was used for another target"))
+            };
+        }
+        let fingerprint = order.target.fingerprint(self.live.key());
+        if !order.target.is_living()
+            && let Some(position) = self.first_entry(&order.target, fingerprint)
+        {
+            return Ok(Ended { position, fresh: false });
+        }
+        let position = self.append(order)?;
+        if !order.target.is_living() {
+            self.firsts.insert(fingerprint, position);
+        }
+        Ok(Ended { position, fresh: true })
+    }
+
+    fn append(&mut self, order: &Order) -> Result<Position, LedgerError> {
+        let entry = Entry {
+            position: self.head.next(),
+            time: self.now,
+            target: order.target.clone(),
+            reason: order.reason,
+            initiator: order.initiator.clone(),
+            note: order.note.clone(),
+        };
+        self.tx.append(&entry)?;
+        if let Some(key) = &order.idempotency_key {
+            self.tx.remember_idempotent(&entry, key)?;
+        }
+        self.head = entry.position;
+        self.written.entries.push(entry);
+        Ok(self.head)
+    }
+
+    fn first_entry(&self, target: &Target, fingerprint: Fingerprint) -> Option<Position> {
+        self.firsts.get(&fingerprint).copied().or_else(|| self.live.position_of(target))
+    }
+
+    /// Opens a new epoch: every stamp so far belongs to an older one.
+    pub fn open_epoch(&mut self, epoch: u32) -> Result<(), LedgerError> {
+        if epoch <= self.head.epoch {
+            return Err(LedgerError::Refused("a new epoch must be later than the present one"));
+        }
+        self.tx.open_epoch(epoch, self.now)?;
+        self.head = Position { epoch, seq: 0 };
+        Ok(())
+    }
+
+    /// The verdict as of this very point of the transaction, entries not yet committed included.
+    pub(crate) fn verdict(&self, trace: &Trace) -> Verdict {
+        let hit = self.written.entries.iter().any(|entry| {
+            let fingerprint = entry.target.fingerprint(self.live.key());
+            trace.is_ended_by(fingerprint, entry.target.is_living(), entry.position)
+        });
+        if hit { Verdict::Revoked } else { self.live.verdict(trace) }
+    }
+
+    /// Notes that everything at or below `floor` was forgotten.
+    pub(crate) fn raise_floor(&mut self, floor: Position) {
+        self.written.floor = Some(floor);
+    }
+
+    /// Notes a configuration change to be taken over with this commit.
+    pub(crate) fn change(&mut self, change: ConfigurationChange) {
+        self.written.changes.push(change);
+    }
+
+    /// Runs one job so that its failure leaves no trace.
+    pub(crate) fn attempt(
+        &mut self,
+        job: impl FnOnce(&mut Self) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        let before = (self.head, self.written.entries.len(), self.written.changes.len());
+        self.tx.begin_job()?;
+        match job(self) {
+            Ok(()) => Ok(self.tx.keep_job()?),
+            Err(why) => {
+                if !why.is_unavailable() {
+                    self.tx.undo_job()?;
+                }
+                self.head = before.0;
+                self.written.entries.truncate(before.1);
+                self.written.changes.truncate(before.2);
+                let head = self.head;
+                self.firsts.retain(|_, position| *position <= head);
+                Err(why)
+            }
+        }
+    }
+}
+
+fn check_sizes(order: &Order) -> Result<(), LedgerError> {
+    if order.note.as_ref().is_some_and(|note| note.len() > Order::NOTE_LIMIT) {
+        return Err(LedgerError::Refused("the note is longer than 2000 bytes"));
+    }
+    let key = order.idempotency_key.as_deref().unwrap_or("-");
+    if key.is_empty() || key.len() > Order::NAME_LIMIT {
+        return Err(LedgerError::Refused("an idempotency key has 1 to 1024 bytes"));
+    }
+    let longest = serde_json::to_string(&order.target).map_or(0, |text| text.len());
+    if longest > 4 * Order::NAME_LIMIT {
+        return Err(LedgerError::Refused("the names in the target are too long"));
+    }
+    Ok(())
+}

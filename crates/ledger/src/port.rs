@@ -1,0 +1,218 @@
+//! The ports: what the ledger asks of a store, in the words of the domain. `rescind-store` has the backends and the
+//! conformance suite that holds them to this.
+
+use std::future::Future;
+
+use rescind_check::Position;
+
+use crate::{
+    AccessToken, Api, Authentication, Client, Code, Configuration, Consent, Device, Entry, Grant, Hash, HorizonFact,
+    Initiator, PushedRequest, RefreshToken, Sealed, Session, Target, Timestamp, User,
+};
+
+/// Why a store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Something with that name is already there.
+    #[error("{0} already exists")]
+    Conflict(&'static str),
+    /// The store cannot be written or read now; the caller may try again.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// What is stored cannot be understood.
+    #[error("{table} holds something unreadable: {why}")]
+    Corrupt { table: &'static str, why: String },
+}
+
+/// The first use of a one-time credential, or the fact that it was used before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    First,
+    Before { at: Timestamp },
+}
+
+/// The verbs that may be spoken inside the one write transaction.
+///
+/// Each takes effect with the transaction or not at all. A verb that fails with [`StoreError::Unavailable`] poisons the
+/// whole transaction; after any other error the job's savepoint is rolled back and its neighbours live.
+pub trait Tx {
+    /// Marks the beginning of one job.
+    fn begin_job(&mut self) -> Result<(), StoreError>;
+    /// Keeps what the job did.
+    fn keep_job(&mut self) -> Result<(), StoreError>;
+    /// Undoes what the job did since [`Tx::begin_job`].
+    fn undo_job(&mut self) -> Result<(), StoreError>;
+
+    /// Appends an entry and its outbox row. Only [`crate::Door::end`] calls it.
+    fn append(&mut self, entry: &Entry) -> Result<(), StoreError>;
+    fn find_idempotent(&mut self, initiator: &Initiator, key: &str) -> Result<Option<(Position, Target)>, StoreError>;
+    fn remember_idempotent(&mut self, entry: &Entry, key: &str) -> Result<(), StoreError>;
+
+    fn insert_session(&mut self, session: &Session) -> Result<(), StoreError>;
+    fn insert_authentication(&mut self, authentication: &Authentication) -> Result<(), StoreError>;
+    /// Moves the session's last activity forward, never back.
+    fn touch_session(&mut self, session: &str, at: Timestamp) -> Result<(), StoreError>;
+    fn insert_consent(&mut self, consent: &Consent) -> Result<(), StoreError>;
+    fn insert_pushed_request(&mut self, request: &PushedRequest) -> Result<(), StoreError>;
+    fn use_pushed_request(&mut self, handle: &Hash, at: Timestamp) -> Result<Use, StoreError>;
+    fn insert_code(&mut self, code: &Code) -> Result<(), StoreError>;
+    fn use_code(&mut self, code: &Hash, at: Timestamp) -> Result<Use, StoreError>;
+    fn insert_grant(&mut self, grant: &Grant) -> Result<(), StoreError>;
+    fn insert_access_token(&mut self, token: &AccessToken) -> Result<(), StoreError>;
+    fn insert_refresh_token(&mut self, token: &RefreshToken) -> Result<(), StoreError>;
+    fn use_refresh_token(&mut self, token: &Hash, at: Timestamp) -> Result<Use, StoreError>;
+    /// Whether a refresh token has been used.
+    fn refresh_token_used(&mut self, token: &Hash) -> Result<bool, StoreError>;
+    /// Remembers a client assertion's `jti` until it expires (RFC 7523 section 3, item 7).
+    fn use_assertion(&mut self, client: &str, jti: &str, expires_at: Timestamp) -> Result<Use, StoreError>;
+
+    fn find_user(&mut self, id: &str) -> Result<Option<User>, StoreError>;
+    fn put_user(&mut self, user: &User) -> Result<(), StoreError>;
+    fn delete_user(&mut self, id: &str) -> Result<(), StoreError>;
+    fn find_client(&mut self, id: &str) -> Result<Option<Client>, StoreError>;
+    fn put_client(&mut self, client: &Client) -> Result<(), StoreError>;
+    fn delete_client(&mut self, id: &str) -> Result<(), StoreError>;
+    fn put_api(&mut self, api: &Api) -> Result<(), StoreError>;
+    fn delete_api(&mut self, audience: &str) -> Result<(), StoreError>;
+    fn put_device(&mut self, device: &Device) -> Result<(), StoreError>;
+    fn put_secret(&mut self, name: &str, sealed: &Sealed, at: Timestamp) -> Result<(), StoreError>;
+    fn delete_secret(&mut self, name: &str) -> Result<(), StoreError>;
+    fn put_horizon(&mut self, fact: &HorizonFact) -> Result<(), StoreError>;
+
+    /// Opens a new epoch, before its first entry is appended.
+    fn open_epoch(&mut self, epoch: u32, at: Timestamp) -> Result<(), StoreError>;
+    /// The position of the newest entry made before `time`, if there is one.
+    fn newest_entry_before(&mut self, time: Timestamp) -> Result<Option<Position>, StoreError>;
+    /// Removes what can never be honoured again: at most `limit` rows of each kind, so that others get their turn.
+    fn forget(&mut self, floor: Position, now: Timestamp, limit: u32) -> Result<Swept, StoreError>;
+    /// Outbox rows that nobody waits for any more.
+    fn complete_outbox(&mut self, through: Position) -> Result<(), StoreError>;
+}
+
+/// What a round of forgetting removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    pub rows: u64,
+    /// Whether more waits.
+    pub more: bool,
+}
+
+/// Where a store stands: what the head marker outside it remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub head: Position,
+    /// How many transactions were ever committed.
+    pub commits: u64,
+}
+
+/// A head marker outside the database (DESIGN rule 5).
+pub trait Marker: Send {
+    /// Notes where the store stands; if `durable`, not before it would survive a power cut.
+    fn advance(&mut self, mark: Mark, durable: bool) -> Result<(), StoreError>;
+}
+
+/// The write side: owned by the one writer.
+pub trait Store: Send {
+    /// Runs `work` in one transaction and commits it durably. Any error means nothing of it is known to be kept.
+    fn transact(&mut self, work: &mut dyn FnMut(&mut dyn Tx) -> Result<(), StoreError>) -> Result<Mark, StoreError>;
+    /// Closes and opens the store again, as one must after a commit whose fate is unknown.
+    fn reopen(&mut self) -> Result<(), StoreError>;
+    fn mark(&mut self) -> Result<Mark, StoreError>;
+    /// Hands every retained entry after a position to `each`, in order.
+    fn entries_after(&mut self, after: Position, each: &mut dyn FnMut(Entry)) -> Result<(), StoreError>;
+    /// Every epoch with the sequence number of its last entry, and the floor below which entries were forgotten.
+    fn epochs(&mut self) -> Result<(Vec<(u32, u64)>, Position), StoreError>;
+    fn configuration(&mut self) -> Result<Configuration, StoreError>;
+    fn horizons(&mut self) -> Result<Vec<HorizonFact>, StoreError>;
+    fn secrets(&mut self) -> Result<Vec<(String, Sealed)>, StoreError>;
+}
+
+/// Which records a listing is about. Every `Some` narrows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    pub user: Option<String>,
+    pub client: Option<String>,
+    pub audience: Option<String>,
+    pub session: Option<String>,
+    pub grant: Option<String>,
+    pub device: Option<String>,
+    pub token: Option<String>,
+    /// Only what has not expired at this moment.
+    pub live_at: Option<Timestamp>,
+}
+
+/// A stretch of a listing.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    /// Ask again with this to go on; absent at the end.
+    pub next: Option<String>,
+}
+
+/// The read side: any number of readers, beside the writer.
+pub trait Reads: Clone + Send + Sync + 'static {
+    fn find_access_token(&self, hash: &Hash) -> impl Future<Output = Result<Option<AccessToken>, StoreError>> + Send;
+    fn find_access_token_by_id(&self, id: &str)
+    -> impl Future<Output = Result<Option<AccessToken>, StoreError>> + Send;
+    fn find_refresh_token(
+        &self,
+        hash: &Hash,
+    ) -> impl Future<Output = Result<Option<(RefreshToken, Grant)>, StoreError>> + Send;
+    /// Whether a refresh token has been used, and so replaced.
+    fn refresh_token_used(&self, hash: &Hash) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    fn find_grant(&self, id: &str) -> impl Future<Output = Result<Option<Grant>, StoreError>> + Send;
+    fn find_code(&self, hash: &Hash) -> impl Future<Output = Result<Option<Code>, StoreError>> + Send;
+    fn find_pushed_request(
+        &self,
+        handle: &Hash,
+    ) -> impl Future<Output = Result<Option<PushedRequest>, StoreError>> + Send;
+    fn find_session(&self, id: &str) -> impl Future<Output = Result<Option<Session>, StoreError>> + Send;
+    fn find_session_by_cookie(&self, cookie: &Hash)
+    -> impl Future<Output = Result<Option<Session>, StoreError>> + Send;
+    /// The authentications of a session, oldest first.
+    fn authentications(&self, session: &str) -> impl Future<Output = Result<Vec<Authentication>, StoreError>> + Send;
+    fn consents(&self, user: &str, client: &str) -> impl Future<Output = Result<Vec<Consent>, StoreError>> + Send;
+    fn find_user(&self, id: &str) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
+    fn find_user_by_name(&self, user_name: &str) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
+    fn find_device(&self, id: &str) -> impl Future<Output = Result<Option<Device>, StoreError>> + Send;
+    fn find_entry(&self, position: Position) -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send;
+
+    fn users(&self, cursor: Option<&str>, limit: u32) -> impl Future<Output = Result<Page<User>, StoreError>> + Send;
+    fn devices(
+        &self,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Page<Device>, StoreError>> + Send;
+    fn sessions(
+        &self,
+        filter: &Filter,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Page<Session>, StoreError>> + Send;
+    fn grants(
+        &self,
+        filter: &Filter,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Page<Grant>, StoreError>> + Send;
+    fn access_tokens(
+        &self,
+        filter: &Filter,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Page<AccessToken>, StoreError>> + Send;
+    /// The newest entries first, before a position if one is given.
+    fn entries_before(
+        &self,
+        before: Option<Position>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Entry>, StoreError>> + Send;
+    /// Outbox positions that wait to be dispatched, oldest first.
+    fn outbox(&self, limit: u32) -> impl Future<Output = Result<Vec<Position>, StoreError>> + Send;
+    /// The server's own encrypted secrets, by name.
+    fn secrets(&self) -> impl Future<Output = Result<Vec<(String, Sealed)>, StoreError>> + Send;
+    /// Every horizon that was ever stated, oldest first.
+    fn horizons(&self) -> impl Future<Output = Result<Vec<HorizonFact>, StoreError>> + Send;
+    /// Answers if the store can be read now.
+    fn ping(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+}

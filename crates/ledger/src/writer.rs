@@ -1,0 +1,300 @@
+//! The writer: takes whatever waits, commits it in one transaction, applies it, and only then acknowledges.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::oneshot;
+
+use crate::{Door, Live, Marker, Store, StoreError, Timestamp, door::Written};
+
+/// Why the ledger did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// What was asked for cannot be right.
+    #[error("{0}")]
+    Refused(&'static str),
+    /// The credential behind the request no longer counts.
+    #[error("the credential was revoked")]
+    Revoked,
+    /// A one-time credential was used before.
+    #[error("the credential was used before")]
+    Replayed,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The writer is gone; the server is stopping.
+    #[error("the server is stopping")]
+    Stopped,
+}
+
+impl LedgerError {
+    /// Whether the same request may succeed later, unchanged.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Stopped | Self::Store(StoreError::Unavailable(_)))
+    }
+}
+
+/// Endings go ahead of issuance (DESIGN rule 7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    Ending,
+    Issuing,
+}
+
+/// The most jobs one transaction takes, so that a flood of issuance cannot make an ending wait long.
+const BATCH_LIMIT: usize = 512;
+
+trait Job: Send {
+    fn run(&mut self, door: &mut Door<'_>) -> Result<(), StoreError>;
+    fn acknowledge(self: Box<Self>, fate: Result<(), &str>);
+}
+
+struct Work<F, T> {
+    work: Option<F>,
+    outcome: Option<Result<T, LedgerError>>,
+    reply: oneshot::Sender<Result<T, LedgerError>>,
+}
+
+impl<F, T> Job for Work<F, T>
+where
+    F: FnOnce(&mut Door<'_>) -> Result<T, LedgerError> + Send,
+    T: Send,
+{
+    fn run(&mut self, door: &mut Door<'_>) -> Result<(), StoreError> {
+        let Some(work) = self.work.take() else { return Ok(()) };
+        let mut done = None;
+        let kept = door.attempt(|door| {
+            done = Some(work(door)?);
+            Ok(())
+        });
+        match (kept, done) {
+            (Ok(()), Some(value)) => self.outcome = Some(Ok(value)),
+            (Ok(()), None) => {}
+            (Err(LedgerError::Store(StoreError::Unavailable(why))), _) => return Err(StoreError::Unavailable(why)),
+            (Err(why), _) => self.outcome = Some(Err(why)),
+        }
+        Ok(())
+    }
+
+    fn acknowledge(self: Box<Self>, fate: Result<(), &str>) {
+        let answer = match fate {
+            Ok(()) => self.outcome.unwrap_or(Err(LedgerError::Stopped)),
+            Err(why) => Err(LedgerError::Store(StoreError::Unavailable(why.to_owned()))),
+        };
+        // Nobody waits any more if the request was cancelled; what was committed stays.
+        let _ = self.reply.send(answer);
+    }
+}
+
+#[derive(Default)]
+struct Lanes {
+    endings: VecDeque<Box<dyn Job>>,
+    issuing: VecDeque<Box<dyn Job>>,
+    closed: bool,
+}
+
+/// Where requests leave their jobs.
+#[derive(Default)]
+pub struct Queue {
+    lanes: Mutex<Lanes>,
+    wake: Condvar,
+}
+
+impl Queue {
+    /// Leaves a job for the writer. Await the ticket for its outcome; dropping the ticket does not take the job back.
+    pub fn submit<T, F>(&self, lane: Lane, work: F) -> Ticket<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Door<'_>) -> Result<T, LedgerError> + Send + 'static,
+    {
+        let (reply, ticket) = oneshot::channel();
+        let job = Box::new(Work { work: Some(work), outcome: None, reply });
+        let mut lanes = self.lanes.lock();
+        if !lanes.closed {
+            match lane {
+                Lane::Ending => lanes.endings.push_back(job),
+                Lane::Issuing => lanes.issuing.push_back(job),
+            }
+        }
+        drop(lanes);
+        self.wake.notify_one();
+        Ticket(ticket)
+    }
+
+    /// Waits until something is there to do; `false` once the queue is closed and empty.
+    pub fn wait(&self) -> bool {
+        let mut lanes = self.lanes.lock();
+        while lanes.endings.is_empty() && lanes.issuing.is_empty() {
+            if lanes.closed {
+                return false;
+            }
+            self.wake.wait(&mut lanes);
+        }
+        true
+    }
+
+    /// How many jobs wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        let lanes = self.lanes.lock();
+        lanes.endings.len() + lanes.issuing.len()
+    }
+
+    /// Takes no more jobs; those that wait are still done.
+    pub fn close(&self) {
+        self.lanes.lock().closed = true;
+        self.wake.notify_all();
+    }
+
+    fn take(&self) -> Batch {
+        let mut lanes = self.lanes.lock();
+        let mut jobs: Vec<_> = Vec::new();
+        let endings = lanes.endings.len().min(BATCH_LIMIT);
+        jobs.extend(lanes.endings.drain(..endings));
+        let issuing = lanes.issuing.len().min(BATCH_LIMIT - endings);
+        jobs.extend(lanes.issuing.drain(..issuing));
+        Batch { jobs }
+    }
+}
+
+/// The outcome of a job, to be awaited: it arrives after the job is durable and in force.
+pub struct Ticket<T>(oneshot::Receiver<Result<T, LedgerError>>);
+
+impl<T> Future for Ticket<T> {
+    type Output = Result<T, LedgerError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(|answer| answer.unwrap_or(Err(LedgerError::Stopped)))
+    }
+}
+
+impl<T> Ticket<T> {
+    /// Waits on a thread of one's own; never inside an asynchronous runtime.
+    pub fn wait(self) -> Result<T, LedgerError> {
+        self.0.blocking_recv().unwrap_or(Err(LedgerError::Stopped))
+    }
+}
+
+/// Jobs taken from the queue.
+pub struct Batch {
+    jobs: Vec<Box<dyn Job>>,
+}
+
+impl Batch {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+}
+
+/// Jobs whose transaction is over, whatever its fate.
+pub struct Committed {
+    jobs: Vec<Box<dyn Job>>,
+    written: Written,
+    fate: Result<(), String>,
+}
+
+/// The one writer. [`Writer::turn`] is its whole life; the three steps stand alone so that a test can interleave them.
+pub struct Writer {
+    store: Box<dyn Store>,
+    marker: Box<dyn Marker>,
+    live: Arc<Live>,
+    queue: Arc<Queue>,
+    /// Set while the fate of a transaction is unknown.
+    broken: bool,
+}
+
+impl Writer {
+    #[must_use]
+    pub fn new(store: Box<dyn Store>, marker: Box<dyn Marker>, live: Arc<Live>, queue: Arc<Queue>) -> Self {
+        Self { store, marker, live, queue, broken: false }
+    }
+
+    /// Takes what waits, endings first.
+    #[must_use]
+    pub fn take(&self) -> Batch {
+        self.queue.take()
+    }
+
+    /// Does one round of work: take, commit, apply, acknowledge, in that order (DESIGN rule 7).
+    pub fn turn(&mut self, now: Timestamp) {
+        let batch = self.take();
+        let mut committed = self.commit(batch, now);
+        self.apply(&mut committed);
+        Self::acknowledge(committed);
+    }
+
+    /// Runs the jobs in one transaction and commits it.
+    pub fn commit(&mut self, batch: Batch, now: Timestamp) -> Committed {
+        let mut jobs = batch.jobs;
+        let mut written = Written::default();
+        let fate = self.recover().and_then(|()| self.transact(&mut jobs, &mut written, now));
+        let fate = fate.map_err(|why| {
+            self.broken = true;
+            written = Written::default();
+            why.to_string()
+        });
+        Committed { jobs, written, fate }
+    }
+
+    fn transact(&mut self, jobs: &mut [Box<dyn Job>], out: &mut Written, now: Timestamp) -> Result<(), StoreError> {
+        let live = &self.live;
+        let mark = self.store.transact(&mut |tx| {
+            let mut door = Door::open(tx, live, now);
+            for job in jobs.iter_mut() {
+                job.run(&mut door)?;
+            }
+            *out = door.close();
+            Ok(())
+        })?;
+        self.marker.advance(mark, !out.entries.is_empty())
+    }
+
+    /// Puts what was committed in force: nobody is told of it before.
+    pub fn apply(&mut self, committed: &mut Committed) {
+        if committed.fate.is_ok() {
+            let written = &committed.written;
+            if let Err(why) = self.live.apply(&written.changes, &written.entries) {
+                self.broken = true;
+                committed.fate = Err(why.to_string());
+            } else if let Some(floor) = written.floor {
+                self.live.forget_below(floor);
+            }
+        }
+        if committed.fate.is_err() && self.broken {
+            // A failure here leaves it broken; the next turn tries again before it does anything else.
+            let _ = self.recover();
+        }
+    }
+
+    /// Tells the callers.
+    pub fn acknowledge(committed: Committed) {
+        for job in committed.jobs {
+            job.acknowledge(committed.fate.as_ref().copied().map_err(String::as_str));
+        }
+    }
+
+    /// After a commit whose fate is unknown: opens the store again and takes over whatever it turns out to hold.
+    fn recover(&mut self) -> Result<(), StoreError> {
+        if !self.broken {
+            return Ok(());
+        }
+        self.store.reopen()?;
+        let mut tail = Vec::new();
+        self.store.entries_after(self.live.head(), &mut |entry| tail.push(entry))?;
+        let configuration = self.store.configuration()?;
+        // The configuration first: until the entries are in, stamps stay below them (DESIGN rule 4).
+        self.live.replace_configuration(configuration);
+        self.live.apply(&[], &tail)?;
+        let mark = self.store.mark()?;
+        self.marker.advance(mark, true)?;
+        self.broken = false;
+        Ok(())
+    }
+}
