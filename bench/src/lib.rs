@@ -1,0 +1,3 @@
+//! The references that rescind is measured against.
+
+pub mod reference;

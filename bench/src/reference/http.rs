@@ -1,0 +1,247 @@
+//! A bare hyper server that does for introspection what nobody can leave out.
+//!
+//! Per request: the Basic header, SHA-256 of the secret and a comparison in constant time, the form
+//! body, SHA-256 of the token, one look-up in a `HashMap`, a small JSON answer (RFC 7662). No routes, no
+//! log, no limits, no ledger: whatever rescind does beyond this is in the ratio.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use sha2::{Digest as _, Sha256};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+
+/// SHA-256 of a token or secret.
+pub type Fingerprint = [u8; 32];
+
+/// What an answer says of an active token.
+pub struct Record {
+    /// Whom the token is about.
+    pub subject: Box<str>,
+    /// The client it was issued to.
+    pub client: Box<str>,
+    /// Space-separated scopes.
+    pub scope: Box<str>,
+    /// Seconds since 1970 at which it was issued.
+    pub issued: u64,
+    /// Seconds since 1970 at which it expires.
+    pub expires: u64,
+}
+
+/// Everything the server knows. A token that is not among the records is inactive.
+pub struct Known {
+    /// The issuer in each answer.
+    pub issuer: String,
+    /// Who may ask, with the fingerprint of the secret.
+    pub clients: HashMap<String, Fingerprint>,
+    /// The active tokens.
+    pub tokens: HashMap<Fingerprint, Record>,
+}
+
+/// SHA-256, for filling [`Known`].
+#[must_use]
+pub fn fingerprint(text: &[u8]) -> Fingerprint {
+    Sha256::digest(text).into()
+}
+
+/// A running server; dropping it stops it.
+pub struct Server {
+    address: SocketAddr,
+    runtime: Option<Runtime>,
+}
+
+impl Server {
+    /// Serves on a free port of 127.0.0.1, on a tokio runtime of `workers` threads of its own.
+    ///
+    /// # Errors
+    /// When the runtime or the listener cannot be made.
+    pub fn start(known: Known, workers: usize) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
+        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+        let address = listener.local_addr()?;
+        runtime.spawn(accept(listener, Arc::new(known)));
+        Ok(Self { address, runtime: Some(runtime) })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Waiting for connections that are kept alive would never end.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, known: Arc<Known>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(connection(stream, Arc::clone(&known)));
+    }
+}
+
+async fn connection(stream: TcpStream, known: Arc<Known>) {
+    // Without this an answer may wait for an acknowledgement of the one before.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let service = service_fn(move |request| {
+        let known = Arc::clone(&known);
+        async move { Ok::<_, Infallible>(introspect(&known, request).await) }
+    });
+    // A client that goes away is no failure of a measurement that counts answers.
+    drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+}
+
+async fn introspect(known: &Known, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    if !is_client(known, request.headers().get(AUTHORIZATION)) {
+        let mut refusal = answer(StatusCode::UNAUTHORIZED, r#"{"error":"invalid_client"}"#.to_owned());
+        refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+        return refusal;
+    }
+    let Ok(body) = request.into_body().collect().await else {
+        return answer(StatusCode::BAD_REQUEST, r#"{"error":"invalid_request"}"#.to_owned());
+    };
+    let body = body.to_bytes();
+    let token = form_urlencoded::parse(&body).find(|(name, _)| name == "token");
+    let Some((_, token)) = token else {
+        return answer(StatusCode::BAD_REQUEST, r#"{"error":"invalid_request"}"#.to_owned());
+    };
+    let record = known.tokens.get(&fingerprint(token.as_bytes()));
+    answer(StatusCode::OK, record.map_or_else(|| r#"{"active":false}"#.to_owned(), |r| json(&known.issuer, r)))
+}
+
+/// Names and secrets here need no form encoding, so none is undone (RFC 6749, section 2.3.1).
+fn is_client(known: &Known, header: Option<&HeaderValue>) -> bool {
+    let encoded = header.and_then(|value| value.as_bytes().strip_prefix(b"Basic "));
+    let Some(pair) = encoded.and_then(|encoded| STANDARD.decode(encoded).ok()) else {
+        return false;
+    };
+    let Some((name, secret)) = str::from_utf8(&pair).ok().and_then(|pair| pair.split_once(':')) else {
+        return false;
+    };
+    known.clients.get(name).is_some_and(|expected| same(expected, &fingerprint(secret.as_bytes())))
+}
+
+/// Looks at every byte whatever the first ones are; `black_box` keeps the compiler from stopping early.
+fn same(left: &Fingerprint, right: &Fingerprint) -> bool {
+    black_box(left.iter().zip(right).fold(0, |differences, (l, r)| differences | (l ^ r))) == 0
+}
+
+/// The members need no escaping: whoever fills [`Known`] takes plain names.
+fn json(issuer: &str, record: &Record) -> String {
+    let Record { subject, client, scope, issued, expires } = record;
+    let mut text = String::with_capacity(256);
+    // Writing to a String cannot fail.
+    let written = write!(
+        text,
+        r#"{{"active":true,"iss":"{issuer}","sub":"{subject}","client_id":"{client}","scope":"{scope}","token_type":"Bearer","iat":{issued},"exp":{expires}}}"#
+    );
+    debug_assert!(written.is_ok());
+    text
+}
+
+fn answer(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+
+    use super::*;
+
+    fn server() -> Server {
+        let record = Record {
+            subject: "alice".into(),
+            client: "app".into(),
+            scope: "openid mail".into(),
+            issued: 1,
+            expires: 2,
+        };
+        let known = Known {
+            issuer: "http://127.0.0.1".to_owned(),
+            clients: HashMap::from([("api".to_owned(), fingerprint(b"secret"))]),
+            tokens: HashMap::from([(fingerprint(b"live"), record)]),
+        };
+        Server::start(known, 2).unwrap()
+    }
+
+    fn ask(server: &Server, credentials: &str, form: &str) -> String {
+        let mut stream = std::net::TcpStream::connect(server.address()).unwrap();
+        let basic = STANDARD.encode(credentials);
+        write!(
+            stream,
+            "POST /introspect HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {basic}\r\nConnection: close\r\n\
+             Content-Length: {}\r\n\r\n{form}",
+            form.len()
+        )
+        .unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        said
+    }
+
+    #[test]
+    fn a_known_token_is_active_with_its_record_as_valid_json() {
+        let said = ask(&server(), "api:secret", "token_type_hint=access_token&token=live");
+        assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+        let (_, body) = said.split_once("\r\n\r\n").unwrap();
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(body["active"], true);
+        assert_eq!(body["sub"], "alice");
+        assert_eq!(body["scope"], "openid mail");
+        assert_eq!((body["iat"].as_u64(), body["exp"].as_u64()), (Some(1), Some(2)));
+    }
+
+    #[test]
+    fn an_unknown_token_is_inactive_and_nothing_more_is_said() {
+        let said = ask(&server(), "api:secret", "token=dead");
+        assert!(said.ends_with("\r\n\r\n{\"active\":false}"), "{said}");
+    }
+
+    #[test]
+    fn a_wrong_secret_an_unknown_client_and_a_missing_token_are_refused() {
+        let server = server();
+        for credentials in ["api:wrong", "other:secret", "api"] {
+            assert!(ask(&server, credentials, "token=live").starts_with("HTTP/1.1 401"), "{credentials}");
+        }
+        assert!(ask(&server, "api:secret", "nothing=here").starts_with("HTTP/1.1 400"));
+    }
+
+    #[test]
+    fn one_bit_anywhere_makes_a_difference() {
+        let one = fingerprint(b"x");
+        assert!(same(&one, &one));
+        for byte in 0..32 {
+            let mut other = one;
+            other[byte] ^= 1;
+            assert!(!same(&one, &other));
+        }
+    }
+}
