@@ -66,6 +66,11 @@ impl Door<'_> {
         self.end(&Order::new(target, Reason::LeftCompany, initiator.clone()))
     }
 
+    /// A client as it stands at this very point of the transaction: what a change must start from.
+    pub fn find_client(&mut self, id: &str) -> Result<Option<Client>, LedgerError> {
+        Ok(self.tx.find_client(id)?)
+    }
+
     /// Adds, changes or deletes a client. A change that takes something away ends what the client holds.
     pub fn change_client(
         &mut self,

@@ -1,0 +1,252 @@
+-- Everything there is. Times are milliseconds since 1970; a position is (epoch, seq); lists are JSON arrays of text.
+-- Secondary indexes end in the primary key by themselves, which gives listings their order: newest first, then key.
+
+CREATE TABLE meta (
+    one          INTEGER PRIMARY KEY CHECK (one = 1),
+    -- Says that a head marker belongs to this database and not to another.
+    database_id  BLOB    NOT NULL,
+    -- Transactions ever committed: tells an old copy of the file even if no entry was made since.
+    commits      INTEGER NOT NULL,
+    floor_epoch  INTEGER NOT NULL,
+    floor_seq    INTEGER NOT NULL
+) STRICT;
+INSERT INTO meta VALUES (1, randomblob(16), 0, 1, 0);
+
+CREATE TABLE epochs (
+    epoch      INTEGER PRIMARY KEY,
+    opened_at  INTEGER NOT NULL,
+    last_seq   INTEGER NOT NULL
+) STRICT;
+INSERT INTO epochs VALUES (1, 0, 0);
+
+CREATE TABLE entries (
+    epoch      INTEGER NOT NULL,
+    seq        INTEGER NOT NULL,
+    time       INTEGER NOT NULL,
+    target     TEXT    NOT NULL,
+    reason     TEXT    NOT NULL,
+    initiator  TEXT    NOT NULL,
+    note       TEXT,
+    PRIMARY KEY (epoch, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX entries_by_time ON entries (time);
+
+CREATE TABLE outbox (
+    epoch  INTEGER NOT NULL,
+    seq    INTEGER NOT NULL,
+    PRIMARY KEY (epoch, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE idempotency (
+    initiator  TEXT    NOT NULL,
+    key        TEXT    NOT NULL,
+    epoch      INTEGER NOT NULL,
+    seq        INTEGER NOT NULL,
+    target     TEXT    NOT NULL,
+    at         INTEGER NOT NULL,
+    PRIMARY KEY (initiator, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_by_position ON idempotency (epoch, seq);
+
+CREATE TABLE horizons (
+    id     INTEGER PRIMARY KEY,
+    since  INTEGER NOT NULL,
+    secs   INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE users (
+    id             TEXT    PRIMARY KEY,
+    user_name      TEXT    NOT NULL,
+    -- The user name in lower case: SQLite itself knows the case of ASCII only.
+    folded_name    TEXT    NOT NULL UNIQUE,
+    email          TEXT,
+    display_name   TEXT,
+    password_hash  TEXT,
+    enabled        INTEGER NOT NULL,
+    created_at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX users_disabled ON users (id) WHERE enabled = 0;
+
+CREATE TABLE clients (
+    id    TEXT PRIMARY KEY,
+    body  TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE apis (
+    audience  TEXT PRIMARY KEY,
+    body      TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE devices (
+    id       TEXT    PRIMARY KEY,
+    body     TEXT    NOT NULL,
+    enabled  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX devices_disabled ON devices (id) WHERE enabled = 0;
+
+CREATE TABLE secrets (
+    name    TEXT    PRIMARY KEY,
+    sealed  BLOB    NOT NULL,
+    at      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sessions (
+    id          TEXT    PRIMARY KEY,
+    cookie      BLOB    NOT NULL UNIQUE,
+    user_id     TEXT    NOT NULL,
+    device_id   TEXT,
+    ip          TEXT,
+    user_agent  TEXT,
+    epoch       INTEGER NOT NULL,
+    seq         INTEGER NOT NULL,
+    started_at  INTEGER NOT NULL,
+    touched_at  INTEGER NOT NULL,
+    idle_secs   INTEGER NOT NULL,
+    expires_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sessions_by_start ON sessions (started_at);
+CREATE INDEX sessions_by_user ON sessions (user_id, started_at);
+CREATE INDEX sessions_by_device ON sessions (device_id, started_at) WHERE device_id IS NOT NULL;
+CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+
+CREATE TABLE authentications (
+    id          INTEGER PRIMARY KEY,
+    session_id  TEXT    NOT NULL,
+    epoch       INTEGER NOT NULL,
+    seq         INTEGER NOT NULL,
+    at          INTEGER NOT NULL,
+    methods     TEXT    NOT NULL
+) STRICT;
+CREATE INDEX authentications_by_session ON authentications (session_id, at);
+
+CREATE TABLE consents (
+    id          INTEGER PRIMARY KEY,
+    user_id     TEXT    NOT NULL,
+    client_id   TEXT    NOT NULL,
+    scopes      TEXT    NOT NULL,
+    audiences   TEXT    NOT NULL,
+    epoch       INTEGER NOT NULL,
+    seq         INTEGER NOT NULL,
+    at          INTEGER NOT NULL,
+    expires_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX consents_by_user ON consents (user_id, client_id, at);
+CREATE INDEX consents_by_expiry ON consents (expires_at);
+
+CREATE TABLE pushed_requests (
+    hash        BLOB    PRIMARY KEY,
+    client_id   TEXT    NOT NULL,
+    parameters  TEXT    NOT NULL,
+    epoch       INTEGER NOT NULL,
+    seq         INTEGER NOT NULL,
+    issued_at   INTEGER NOT NULL,
+    expires_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pushed_requests_by_expiry ON pushed_requests (expires_at);
+
+CREATE TABLE pushed_request_uses (
+    hash  BLOB    PRIMARY KEY,
+    at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- A grant's columns stand in the same order in `codes`.
+CREATE TABLE grants (
+    id             TEXT    PRIMARY KEY,
+    client_id      TEXT    NOT NULL,
+    user_id        TEXT,
+    session_id     TEXT,
+    session_bound  INTEGER NOT NULL,
+    device_id      TEXT,
+    scope          TEXT    NOT NULL,
+    audiences      TEXT    NOT NULL,
+    epoch          INTEGER NOT NULL,
+    seq            INTEGER NOT NULL,
+    auth_time      INTEGER,
+    nonce          TEXT,
+    issued_at      INTEGER NOT NULL,
+    expires_at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX grants_by_issue ON grants (issued_at);
+CREATE INDEX grants_by_client ON grants (client_id, issued_at);
+CREATE INDEX grants_by_user ON grants (user_id, issued_at) WHERE user_id IS NOT NULL;
+CREATE INDEX grants_by_session ON grants (session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX grants_by_device ON grants (device_id) WHERE device_id IS NOT NULL;
+CREATE INDEX grants_by_expiry ON grants (expires_at);
+
+CREATE TABLE codes (
+    hash                     BLOB    PRIMARY KEY,
+    redirect_uri             TEXT    NOT NULL,
+    registered_redirect_uri  TEXT    NOT NULL,
+    code_challenge           TEXT    NOT NULL,
+    issued_at                INTEGER NOT NULL,
+    expires_at               INTEGER NOT NULL,
+    grant_id                 TEXT    NOT NULL,
+    client_id                TEXT    NOT NULL,
+    user_id                  TEXT,
+    session_id               TEXT,
+    session_bound            INTEGER NOT NULL,
+    device_id                TEXT,
+    scope                    TEXT    NOT NULL,
+    audiences                TEXT    NOT NULL,
+    epoch                    INTEGER NOT NULL,
+    seq                      INTEGER NOT NULL,
+    auth_time                INTEGER,
+    nonce                    TEXT,
+    grant_issued_at          INTEGER NOT NULL,
+    grant_expires_at         INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX codes_by_expiry ON codes (expires_at);
+
+CREATE TABLE code_uses (
+    hash  BLOB    PRIMARY KEY,
+    at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Issuance writes here most, so a listing by session or device goes by way of the grants, and one by audience looks at
+-- each row it passes.
+CREATE TABLE access_tokens (
+    hash           BLOB    PRIMARY KEY,
+    id             TEXT    NOT NULL UNIQUE,
+    grant_id       TEXT    NOT NULL,
+    client_id      TEXT    NOT NULL,
+    user_id        TEXT,
+    session_id     TEXT,
+    session_bound  INTEGER NOT NULL,
+    device_id      TEXT,
+    scope          TEXT    NOT NULL,
+    audiences      TEXT    NOT NULL,
+    key_id         TEXT,
+    certificate    TEXT,
+    epoch          INTEGER NOT NULL,
+    seq            INTEGER NOT NULL,
+    auth_time      INTEGER,
+    issued_at      INTEGER NOT NULL,
+    expires_at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX access_tokens_by_issue ON access_tokens (issued_at);
+CREATE INDEX access_tokens_by_grant ON access_tokens (grant_id);
+CREATE INDEX access_tokens_by_client ON access_tokens (client_id, issued_at);
+CREATE INDEX access_tokens_by_user ON access_tokens (user_id, issued_at) WHERE user_id IS NOT NULL;
+CREATE INDEX access_tokens_by_expiry ON access_tokens (expires_at);
+
+CREATE TABLE refresh_tokens (
+    hash        BLOB    PRIMARY KEY,
+    grant_id    TEXT    NOT NULL,
+    parent      BLOB,
+    issued_at   INTEGER NOT NULL,
+    expires_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX refresh_tokens_by_expiry ON refresh_tokens (expires_at);
+
+CREATE TABLE refresh_uses (
+    hash  BLOB    PRIMARY KEY,
+    at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE assertions (
+    client_id   TEXT    NOT NULL,
+    jti         TEXT    NOT NULL,
+    expires_at  INTEGER NOT NULL,
+    PRIMARY KEY (client_id, jti)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX assertions_by_expiry ON assertions (expires_at);

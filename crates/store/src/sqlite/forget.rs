@@ -1,0 +1,97 @@
+//! Forgetting: removes what can never be honoured again, a bounded number of rows at a time.
+
+use rescind_ledger::{Position, Swept, Timestamp};
+use rusqlite::{Connection, Params, params};
+
+use super::cells::bound;
+
+/// Raises the floor, then forgets what lies at or below it and what has expired.
+pub(super) fn forget(connection: &Connection, floor: Position, now: Timestamp, limit: u32) -> rusqlite::Result<Swept> {
+    let (epoch, seq) = bound(floor);
+    let raise = "UPDATE meta SET floor_epoch = ?1, floor_seq = ?2 WHERE (floor_epoch, floor_seq) < (?1, ?2)";
+    connection.prepare_cached(raise)?.execute(params![epoch, seq])?;
+    let mut sweep = Sweep { connection, limit, swept: Swept::default() };
+    // An entry that waits in the outbox is still to be told to somebody.
+    sweep.remove(
+        "DELETE FROM entries WHERE (epoch, seq) IN (SELECT epoch, seq FROM entries AS e WHERE (epoch, seq) <= (?1, ?2) \
+         AND NOT EXISTS (SELECT 1 FROM outbox AS o WHERE o.epoch = e.epoch AND o.seq = e.seq) \
+         ORDER BY epoch, seq LIMIT ?3)",
+        params![epoch, seq, limit],
+    )?;
+    sweep.remove(
+        "DELETE FROM idempotency WHERE (initiator, key) IN (SELECT initiator, key FROM idempotency AS i \
+         WHERE (epoch, seq) <= (?1, ?2) AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.epoch = i.epoch \
+         AND e.seq = i.seq) ORDER BY epoch, seq LIMIT ?3)",
+        params![epoch, seq, limit],
+    )?;
+    for [parts, whole] in EXPIRING {
+        if !parts.is_empty() {
+            connection.prepare_cached(parts)?.execute(params![now.0, limit])?;
+        }
+        sweep.remove(whole, params![now.0, limit])?;
+    }
+    Ok(sweep.swept)
+}
+
+struct Sweep<'c> {
+    connection: &'c Connection,
+    limit: u32,
+    swept: Swept,
+}
+
+impl Sweep<'_> {
+    fn remove(&mut self, sql: &str, params: impl Params) -> rusqlite::Result<()> {
+        let rows = self.connection.prepare_cached(sql)?.execute(params)?;
+        self.swept.rows += rows as u64;
+        self.swept.more |= rows as u64 >= u64::from(self.limit);
+        Ok(())
+    }
+}
+
+/// For each kind of record: what hangs on it, and then itself. Both choose the same rows, the earliest to expire, so that
+/// a use never goes before what was used, which would be usable again, nor stays behind.
+const EXPIRING: [[&str; 2]; 8] = [
+    [
+        "DELETE FROM refresh_uses WHERE hash IN (SELECT hash FROM refresh_tokens WHERE expires_at <= ?1 \
+         ORDER BY expires_at, hash LIMIT ?2)",
+        "DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens WHERE expires_at <= ?1 \
+         ORDER BY expires_at, hash LIMIT ?2)",
+    ],
+    [
+        "DELETE FROM code_uses WHERE hash IN (SELECT hash FROM codes WHERE expires_at <= ?1 \
+         ORDER BY expires_at, hash LIMIT ?2)",
+        "DELETE FROM codes WHERE hash IN (SELECT hash FROM codes WHERE expires_at <= ?1 \
+         ORDER BY expires_at, hash LIMIT ?2)",
+    ],
+    [
+        "DELETE FROM pushed_request_uses WHERE hash IN (SELECT hash FROM pushed_requests WHERE expires_at <= ?1 \
+         ORDER BY expires_at, hash LIMIT ?2)",
+        "DELETE FROM pushed_requests WHERE hash IN (SELECT hash FROM pushed_requests WHERE expires_at <= ?1 \
+         ORDER BY expires_at, hash LIMIT ?2)",
+    ],
+    [
+        "DELETE FROM authentications WHERE session_id IN (SELECT id FROM sessions WHERE expires_at <= ?1 \
+         ORDER BY expires_at, id LIMIT ?2)",
+        "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= ?1 \
+         ORDER BY expires_at, id LIMIT ?2)",
+    ],
+    [
+        "",
+        "DELETE FROM access_tokens WHERE hash IN (SELECT hash FROM access_tokens WHERE expires_at <= ?1 \
+         ORDER BY expires_at, hash LIMIT ?2)",
+    ],
+    [
+        "",
+        "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires_at <= ?1 ORDER BY expires_at, id LIMIT ?2)",
+    ],
+    [
+        "",
+        "DELETE FROM consents WHERE id IN (SELECT id FROM consents WHERE expires_at <= ?1 \
+         ORDER BY expires_at, id LIMIT ?2)",
+    ],
+    [
+        "",
+        "DELETE FROM assertions WHERE (client_id, jti) IN (SELECT client_id, jti FROM assertions WHERE expires_at <= ?1 \
+         ORDER BY expires_at LIMIT ?2)",
+    ],
+];

@@ -1,0 +1,226 @@
+//! The read side: a small pool of read-only connections beside the writer.
+
+use std::{path::Path, sync::Arc};
+
+use parking_lot::{Condvar, Mutex};
+use rescind_ledger::{
+    AccessToken, Authentication, Code, Consent, Device, Entry, Filter, Grant, Hash, HorizonFact, Page, Position,
+    PushedRequest, Reads, RefreshToken, Sealed, Session, StoreError, User,
+};
+use rusqlite::{Connection, OptionalExtension, Params};
+
+use super::{
+    cells::{Cells, Stored, bound},
+    fault::Within,
+    listing, open,
+};
+
+/// Reads of the one-file store. Clones share the connections.
+///
+/// Each read is done inside its `async fn`, on the caller's thread: it is some microseconds in the page cache, less
+/// than handing it to another thread would cost. With a write-ahead log it waits for no writer.
+#[derive(Clone)]
+pub struct SqliteReads {
+    pool: Arc<Pool>,
+}
+
+struct Pool {
+    idle: Mutex<Vec<Connection>>,
+    returned: Condvar,
+}
+
+/// A connection on loan.
+struct Loan<'p> {
+    pool: &'p Pool,
+    connection: Option<Connection>,
+}
+
+impl Pool {
+    fn lend(&self) -> Loan<'_> {
+        let mut idle = self.idle.lock();
+        loop {
+            if let Some(connection) = idle.pop() {
+                return Loan { pool: self, connection: Some(connection) };
+            }
+            self.returned.wait(&mut idle);
+        }
+    }
+}
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.pool.idle.lock().push(connection);
+            self.pool.returned.notify_one();
+        }
+    }
+}
+
+impl SqliteReads {
+    pub(super) fn open(path: &Path, connections: usize) -> Result<Self, StoreError> {
+        let idle = (0..connections.max(1)).map(|_| open::reader(path)).collect::<Result<_, _>>()?;
+        Ok(Self { pool: Arc::new(Pool { idle: Mutex::new(idle), returned: Condvar::new() }) })
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let loan = self.pool.lend();
+        match &loan.connection {
+            Some(connection) => look(connection),
+            None => Err(StoreError::Unavailable("no connection".to_owned())),
+        }
+    }
+
+    fn find<T: Stored>(&self, condition: &str, params: impl Params) -> Result<Option<T>, StoreError> {
+        self.read(|connection| {
+            let sql = format!("SELECT {} FROM {} WHERE {condition}", T::COLUMNS, T::TABLE);
+            let mut statement = connection.prepare_cached(&sql).within(T::TABLE)?;
+            statement.query_row(params, T::of).optional().within(T::TABLE)
+        })
+    }
+
+    fn each<T: Stored>(&self, rest: &str, params: impl Params) -> Result<Vec<T>, StoreError> {
+        self.read(|connection| {
+            let sql = format!("SELECT {} FROM {} {rest}", T::COLUMNS, T::TABLE);
+            let mut statement = connection.prepare_cached(&sql).within(T::TABLE)?;
+            let rows = statement.query_map(params, T::of).within(T::TABLE)?;
+            rows.collect::<rusqlite::Result<_>>().within(T::TABLE)
+        })
+    }
+}
+
+impl Reads for SqliteReads {
+    async fn find_access_token(&self, hash: &Hash) -> Result<Option<AccessToken>, StoreError> {
+        self.find("hash = ?1", [hash.0])
+    }
+
+    async fn find_access_token_by_id(&self, id: &str) -> Result<Option<AccessToken>, StoreError> {
+        self.find("id = ?1", [id])
+    }
+
+    async fn find_refresh_token(&self, hash: &Hash) -> Result<Option<(RefreshToken, Grant)>, StoreError> {
+        let sql = "SELECT t.hash, t.grant_id, t.parent, t.issued_at, t.expires_at, g.id, g.client_id, g.user_id, \
+                   g.session_id, g.session_bound, g.device_id, g.scope, g.audiences, g.epoch, g.seq, g.auth_time, \
+                   g.nonce, g.issued_at, g.expires_at FROM refresh_tokens AS t JOIN grants AS g ON g.id = t.grant_id \
+                   WHERE t.hash = ?1";
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(sql).within("refresh_tokens")?;
+            let read = |row: &rusqlite::Row<'_>| {
+                let mut cells = Cells::of(row);
+                Ok((RefreshToken::read(&mut cells)?, Grant::read(&mut cells)?))
+            };
+            statement.query_row([hash.0], read).optional().within("refresh_tokens")
+        })
+    }
+
+    async fn refresh_token_used(&self, hash: &Hash) -> Result<bool, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT 1 FROM refresh_uses WHERE hash = ?1";
+            connection.prepare_cached(sql).and_then(|mut look| look.exists([hash.0])).within("refresh_uses")
+        })
+    }
+
+    async fn find_grant(&self, id: &str) -> Result<Option<Grant>, StoreError> {
+        self.find("id = ?1", [id])
+    }
+
+    async fn find_code(&self, hash: &Hash) -> Result<Option<Code>, StoreError> {
+        self.find("hash = ?1", [hash.0])
+    }
+
+    async fn find_pushed_request(&self, handle: &Hash) -> Result<Option<PushedRequest>, StoreError> {
+        self.find("hash = ?1", [handle.0])
+    }
+
+    async fn find_session(&self, id: &str) -> Result<Option<Session>, StoreError> {
+        self.find("id = ?1", [id])
+    }
+
+    async fn find_session_by_cookie(&self, cookie: &Hash) -> Result<Option<Session>, StoreError> {
+        self.find("cookie = ?1", [cookie.0])
+    }
+
+    async fn authentications(&self, session: &str) -> Result<Vec<Authentication>, StoreError> {
+        self.each("WHERE session_id = ?1 ORDER BY at, id", [session])
+    }
+
+    async fn consents(&self, user: &str, client: &str) -> Result<Vec<Consent>, StoreError> {
+        self.each("WHERE user_id = ?1 AND client_id = ?2 ORDER BY at, id", [user, client])
+    }
+
+    async fn find_user(&self, id: &str) -> Result<Option<User>, StoreError> {
+        self.find("id = ?1", [id])
+    }
+
+    async fn find_user_by_name(&self, user_name: &str) -> Result<Option<User>, StoreError> {
+        self.find("folded_name = ?1", [user_name.to_lowercase()])
+    }
+
+    async fn find_device(&self, id: &str) -> Result<Option<Device>, StoreError> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT body FROM devices WHERE id = ?1").within("devices")?;
+            statement.query_row([id], |row| Cells::of(row).json()).optional().within("devices")
+        })
+    }
+
+    async fn find_entry(&self, position: Position) -> Result<Option<Entry>, StoreError> {
+        self.find("epoch = ?1 AND seq = ?2", bound(position))
+    }
+
+    async fn users(&self, cursor: Option<&str>, limit: u32) -> Result<Page<User>, StoreError> {
+        self.read(|connection| listing::users(connection, cursor, limit))
+    }
+
+    async fn devices(&self, cursor: Option<&str>, limit: u32) -> Result<Page<Device>, StoreError> {
+        self.read(|connection| listing::devices(connection, cursor, limit))
+    }
+
+    async fn sessions(&self, filter: &Filter, cursor: Option<&str>, limit: u32) -> Result<Page<Session>, StoreError> {
+        self.read(|connection| listing::page(connection, filter, cursor, limit))
+    }
+
+    async fn grants(&self, filter: &Filter, cursor: Option<&str>, limit: u32) -> Result<Page<Grant>, StoreError> {
+        self.read(|connection| listing::page(connection, filter, cursor, limit))
+    }
+
+    async fn access_tokens(
+        &self,
+        filter: &Filter,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<AccessToken>, StoreError> {
+        self.read(|connection| listing::page(connection, filter, cursor, limit))
+    }
+
+    async fn entries_before(&self, before: Option<Position>, limit: u32) -> Result<Vec<Entry>, StoreError> {
+        let (epoch, seq) = bound(before.unwrap_or(Position { epoch: u32::MAX, seq: u64::MAX }));
+        self.each(
+            "WHERE (epoch, seq) < (?1, ?2) ORDER BY epoch DESC, seq DESC LIMIT ?3",
+            rusqlite::params![epoch, seq, limit],
+        )
+    }
+
+    async fn outbox(&self, limit: u32) -> Result<Vec<Position>, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT epoch, seq FROM outbox ORDER BY epoch, seq LIMIT ?1";
+            let mut statement = connection.prepare_cached(sql).within("outbox")?;
+            let rows = statement.query_map([limit], |row| Cells::of(row).position()).within("outbox")?;
+            rows.collect::<rusqlite::Result<_>>().within("outbox")
+        })
+    }
+
+    async fn secrets(&self) -> Result<Vec<(String, Sealed)>, StoreError> {
+        self.read(super::secrets)
+    }
+
+    async fn horizons(&self) -> Result<Vec<HorizonFact>, StoreError> {
+        self.read(super::horizons)
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.read(|connection| {
+            connection.prepare_cached("SELECT 1 FROM meta").and_then(|mut look| look.exists([])).within("meta")?;
+            Ok(())
+        })
+    }
+}

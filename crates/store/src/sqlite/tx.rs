@@ -1,0 +1,477 @@
+//! The one write transaction: the ledger's verbs in SQL.
+
+use rescind_ledger::{
+    AccessToken, Api, Authentication, Client, Code, Consent, Device, Entry, Grant, Hash, HorizonFact, Initiator, Mark,
+    Position, PushedRequest, RefreshToken, Sealed, Session, StoreError, Swept, Target, Timestamp, Tx, Use, User,
+};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use serde::Serialize;
+
+use super::{
+    cells::{Cells, Stored, bound},
+    fault::Within,
+    forget, mark_of,
+};
+
+/// A transaction that is rolled back when dropped, unless it was committed.
+///
+/// The head is kept here and written once at the end, so that an append costs two inserts.
+pub(super) struct SqliteTx<'c> {
+    connection: &'c Connection,
+    began: Mark,
+    head: Position,
+    head_before_job: Position,
+    /// Why nothing more can be done. SQLite may have rolled back by itself, and what came after would stand alone.
+    poison: Option<String>,
+}
+
+impl<'c> SqliteTx<'c> {
+    pub(super) fn begin(connection: &'c Connection) -> Result<Self, StoreError> {
+        connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([])).within("transaction")?;
+        let started = Mark { head: Position::START, commits: 0 };
+        let mut tx =
+            Self { connection, began: started, head: started.head, head_before_job: started.head, poison: None };
+        tx.began = mark_of(connection)?;
+        tx.head = tx.began.head;
+        tx.head_before_job = tx.head;
+        Ok(tx)
+    }
+
+    pub(super) fn commit(mut self) -> Result<Mark, StoreError> {
+        if self.head != self.began.head {
+            self.write_head()?;
+        }
+        self.execute("meta", "UPDATE meta SET commits = commits + 1", [])?;
+        self.execute("transaction", "COMMIT", [])?;
+        Ok(Mark { head: self.head, commits: self.began.commits + 1 })
+    }
+
+    fn write_head(&mut self) -> Result<(), StoreError> {
+        let (epoch, seq) = bound(self.head);
+        self.execute("epochs", "UPDATE epochs SET last_seq = ?2 WHERE epoch = ?1", params![epoch, seq]).map(drop)
+    }
+
+    /// Does something with the connection, unless the transaction is beyond help; notes it if it now is.
+    fn attempt<T>(
+        &mut self,
+        table: &'static str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        if let Some(why) = &self.poison {
+            return Err(StoreError::Unavailable(why.clone()));
+        }
+        let done = work(self.connection).within(table);
+        if let Err(StoreError::Unavailable(why)) = &done {
+            self.poison = Some(why.clone());
+        }
+        done
+    }
+
+    fn execute(&mut self, table: &'static str, sql: &str, params: impl Params) -> Result<usize, StoreError> {
+        self.attempt(table, |connection| connection.prepare_cached(sql)?.execute(params))
+    }
+
+    fn find<T>(
+        &mut self,
+        table: &'static str,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, StoreError> {
+        self.attempt(table, |connection| connection.prepare_cached(sql)?.query_row(params, read).optional())
+    }
+
+    /// Inserts a record under its columns.
+    fn insert<T: Stored>(&mut self, sql: &str, params: impl Params) -> Result<(), StoreError> {
+        self.execute(T::TABLE, sql, params).map(drop)
+    }
+
+    /// Writes down a first use, or finds the one before.
+    ///
+    /// What is not there cannot be used for the first time: a record that was forgotten between its reading and this
+    /// moment counts as used long ago, since its uses were forgotten with it.
+    fn use_once(&mut self, table: &'static str, sql: [&str; 2], hash: &Hash, at: Timestamp) -> Result<Use, StoreError> {
+        let [note, look] = sql;
+        if self.execute(table, note, params![hash.0, at.0])? == 1 {
+            return Ok(Use::First);
+        }
+        let before = self.find(table, look, [hash.0], |row| row.get(0))?;
+        Ok(Use::Before { at: Timestamp(before.unwrap_or(0)) })
+    }
+}
+
+impl Drop for SqliteTx<'_> {
+    fn drop(&mut self) {
+        if !self.connection.is_autocommit() {
+            // Should even this fail, the next BEGIN does too, and the writer opens the store again.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+fn json<T: Serialize + ?Sized>(table: &'static str, value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|why| StoreError::Corrupt { table, why: why.to_string() })
+}
+
+impl Tx for SqliteTx<'_> {
+    fn begin_job(&mut self) -> Result<(), StoreError> {
+        self.head_before_job = self.head;
+        self.execute("transaction", "SAVEPOINT job", []).map(drop)
+    }
+
+    fn keep_job(&mut self) -> Result<(), StoreError> {
+        self.execute("transaction", "RELEASE job", []).map(drop)
+    }
+
+    fn undo_job(&mut self) -> Result<(), StoreError> {
+        self.head = self.head_before_job;
+        self.execute("transaction", "ROLLBACK TO job", [])?;
+        self.execute("transaction", "RELEASE job", []).map(drop)
+    }
+
+    fn append(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        // Not left to the primary key: what stood there may be forgotten.
+        if entry.position <= self.head {
+            return Err(StoreError::Conflict("an entry at that position"));
+        }
+        if entry.position != self.head.next() {
+            let why = format!("{} was to follow {}", entry.position, self.head);
+            return Err(StoreError::Corrupt { table: "entries", why });
+        }
+        let (epoch, seq) = bound(entry.position);
+        let (target, initiator) = (json("entries", &entry.target)?, json("entries", &entry.initiator)?);
+        self.insert::<Entry>(
+            "INSERT INTO entries (epoch, seq, time, target, reason, initiator, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![epoch, seq, entry.time.0, target, entry.reason.code(), initiator, entry.note],
+        )?;
+        self.execute("outbox", "INSERT INTO outbox (epoch, seq) VALUES (?1, ?2)", params![epoch, seq])?;
+        self.head = entry.position;
+        Ok(())
+    }
+
+    fn find_idempotent(&mut self, initiator: &Initiator, key: &str) -> Result<Option<(Position, Target)>, StoreError> {
+        let sql = "SELECT epoch, seq, target FROM idempotency WHERE initiator = ?1 AND key = ?2";
+        let initiator = json("idempotency", initiator)?;
+        self.find("idempotency", sql, params![initiator, key], |row| {
+            let mut cells = Cells::of(row);
+            Ok((cells.position()?, cells.json()?))
+        })
+    }
+
+    fn remember_idempotent(&mut self, entry: &Entry, key: &str) -> Result<(), StoreError> {
+        let (epoch, seq) = bound(entry.position);
+        let (initiator, target) = (json("idempotency", &entry.initiator)?, json("idempotency", &entry.target)?);
+        self.execute(
+            "idempotency",
+            "INSERT INTO idempotency (initiator, key, epoch, seq, target, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![initiator, key, epoch, seq, target, entry.time.0],
+        )
+        .map(drop)
+    }
+
+    fn insert_session(&mut self, session: &Session) -> Result<(), StoreError> {
+        let (epoch, seq) = bound(session.position);
+        self.insert::<Session>(
+            "INSERT INTO sessions (id, cookie, user_id, device_id, ip, user_agent, epoch, seq, started_at, touched_at, \
+             idle_secs, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            params![
+                session.id,
+                session.cookie.0,
+                session.user,
+                session.device,
+                session.ip,
+                session.user_agent,
+                epoch,
+                seq,
+                session.started_at.0,
+                session.touched_at.0,
+                session.idle_secs,
+                session.expires_at.0
+            ],
+        )
+    }
+
+    fn insert_authentication(&mut self, authentication: &Authentication) -> Result<(), StoreError> {
+        let (epoch, seq) = bound(authentication.position);
+        let methods = json("authentications", &authentication.methods)?;
+        self.insert::<Authentication>(
+            "INSERT INTO authentications (session_id, epoch, seq, at, methods) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![authentication.session, epoch, seq, authentication.at.0, methods],
+        )
+    }
+
+    fn touch_session(&mut self, session: &str, at: Timestamp) -> Result<(), StoreError> {
+        let sql = "UPDATE sessions SET touched_at = ?2 WHERE id = ?1 AND touched_at < ?2";
+        self.execute("sessions", sql, params![session, at.0]).map(drop)
+    }
+
+    fn insert_consent(&mut self, consent: &Consent) -> Result<(), StoreError> {
+        let (epoch, seq) = bound(consent.position);
+        let (scopes, audiences) = (json("consents", &consent.scopes)?, json("consents", &consent.audiences)?);
+        self.insert::<Consent>(
+            "INSERT INTO consents (user_id, client_id, scopes, audiences, epoch, seq, at, expires_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![consent.user, consent.client, scopes, audiences, epoch, seq, consent.at.0, consent.expires_at.0],
+        )
+    }
+
+    fn insert_pushed_request(&mut self, request: &PushedRequest) -> Result<(), StoreError> {
+        let (epoch, seq) = bound(request.position);
+        self.insert::<PushedRequest>(
+            "INSERT INTO pushed_requests (hash, client_id, parameters, epoch, seq, issued_at, expires_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                request.handle.0,
+                request.client,
+                request.parameters,
+                epoch,
+                seq,
+                request.issued_at.0,
+                request.expires_at.0
+            ],
+        )
+    }
+
+    fn use_pushed_request(&mut self, handle: &Hash, at: Timestamp) -> Result<Use, StoreError> {
+        const SQL: [&str; 2] = [
+            "INSERT INTO pushed_request_uses SELECT hash, ?2 FROM pushed_requests WHERE hash = ?1 ON CONFLICT DO NOTHING",
+            "SELECT at FROM pushed_request_uses WHERE hash = ?1",
+        ];
+        self.use_once("pushed_requests", SQL, handle, at)
+    }
+
+    fn insert_code(&mut self, code: &Code) -> Result<(), StoreError> {
+        let grant = &code.grant;
+        let (epoch, seq) = bound(grant.position);
+        let audiences = json("codes", &grant.audiences)?;
+        self.insert::<Code>(
+            "INSERT INTO codes (hash, redirect_uri, registered_redirect_uri, code_challenge, issued_at, expires_at, grant_id, \
+             client_id, user_id, session_id, session_bound, device_id, scope, audiences, epoch, seq, auth_time, nonce, \
+             grant_issued_at, grant_expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
+             ?15, ?16, ?17, ?18, ?19, ?20)",
+            params![
+                code.hash.0,
+                code.redirect_uri,
+                code.registered_redirect_uri,
+                code.code_challenge,
+                code.issued_at.0,
+                code.expires_at.0,
+                grant.id,
+                grant.client,
+                grant.user,
+                grant.session,
+                grant.session_bound,
+                grant.device,
+                grant.scope,
+                audiences,
+                epoch,
+                seq,
+                grant.auth_time.map(|at| at.0),
+                grant.nonce,
+                grant.issued_at.0,
+                grant.expires_at.0
+            ],
+        )
+    }
+
+    fn use_code(&mut self, code: &Hash, at: Timestamp) -> Result<Use, StoreError> {
+        const SQL: [&str; 2] = [
+            "INSERT INTO code_uses SELECT hash, ?2 FROM codes WHERE hash = ?1 ON CONFLICT DO NOTHING",
+            "SELECT at FROM code_uses WHERE hash = ?1",
+        ];
+        self.use_once("codes", SQL, code, at)
+    }
+
+    fn insert_grant(&mut self, grant: &Grant) -> Result<(), StoreError> {
+        let (epoch, seq) = bound(grant.position);
+        let audiences = json("grants", &grant.audiences)?;
+        self.insert::<Grant>(
+            "INSERT INTO grants (id, client_id, user_id, session_id, session_bound, device_id, scope, audiences, epoch, \
+             seq, auth_time, nonce, issued_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, \
+             ?13, ?14)",
+            params![
+                grant.id,
+                grant.client,
+                grant.user,
+                grant.session,
+                grant.session_bound,
+                grant.device,
+                grant.scope,
+                audiences,
+                epoch,
+                seq,
+                grant.auth_time.map(|at| at.0),
+                grant.nonce,
+                grant.issued_at.0,
+                grant.expires_at.0
+            ],
+        )
+    }
+
+    fn insert_access_token(&mut self, token: &AccessToken) -> Result<(), StoreError> {
+        let (epoch, seq) = bound(token.position);
+        let audiences = json("access_tokens", &token.audiences)?;
+        self.insert::<AccessToken>(
+            "INSERT INTO access_tokens (hash, id, grant_id, client_id, user_id, session_id, session_bound, device_id, \
+             scope, audiences, key_id, certificate, epoch, seq, auth_time, issued_at, expires_at) VALUES (?1, ?2, ?3, \
+             ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+            params![
+                token.hash.0,
+                token.id,
+                token.grant,
+                token.client,
+                token.user,
+                token.session,
+                token.session_bound,
+                token.device,
+                token.scope,
+                audiences,
+                token.key,
+                token.certificate,
+                epoch,
+                seq,
+                token.auth_time.map(|at| at.0),
+                token.issued_at.0,
+                token.expires_at.0
+            ],
+        )
+    }
+
+    fn insert_refresh_token(&mut self, token: &RefreshToken) -> Result<(), StoreError> {
+        self.insert::<RefreshToken>(
+            "INSERT INTO refresh_tokens (hash, grant_id, parent, issued_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                token.hash.0,
+                token.grant,
+                token.parent.map(|parent| parent.0),
+                token.issued_at.0,
+                token.expires_at.0
+            ],
+        )
+    }
+
+    fn use_refresh_token(&mut self, token: &Hash, at: Timestamp) -> Result<Use, StoreError> {
+        const SQL: [&str; 2] = [
+            "INSERT INTO refresh_uses SELECT hash, ?2 FROM refresh_tokens WHERE hash = ?1 ON CONFLICT DO NOTHING",
+            "SELECT at FROM refresh_uses WHERE hash = ?1",
+        ];
+        self.use_once("refresh_tokens", SQL, token, at)
+    }
+
+    fn refresh_token_used(&mut self, token: &Hash) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM refresh_uses WHERE hash = ?1";
+        self.find("refresh_uses", sql, [token.0], |_| Ok(())).map(|found| found.is_some())
+    }
+
+    fn use_assertion(&mut self, client: &str, jti: &str, expires_at: Timestamp) -> Result<Use, StoreError> {
+        let note = "INSERT INTO assertions (client_id, jti, expires_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+        if self.execute("assertions", note, params![client, jti, expires_at.0])? == 1 {
+            return Ok(Use::First);
+        }
+        // When it was first used is not kept: its expiry stands in.
+        let look = "SELECT expires_at FROM assertions WHERE client_id = ?1 AND jti = ?2";
+        let known = self.find("assertions", look, params![client, jti], |row| row.get(0))?;
+        Ok(Use::Before { at: known.map_or(expires_at, Timestamp) })
+    }
+
+    fn find_user(&mut self, id: &str) -> Result<Option<User>, StoreError> {
+        let sql =
+            "SELECT id, user_name, email, display_name, password_hash, enabled, created_at FROM users WHERE id = ?1";
+        self.find("users", sql, [id], User::of)
+    }
+
+    fn put_user(&mut self, user: &User) -> Result<(), StoreError> {
+        self.insert::<User>(
+            "INSERT INTO users (id, user_name, folded_name, email, display_name, password_hash, enabled, created_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET user_name = excluded.user_name, \
+             folded_name = excluded.folded_name, email = excluded.email, display_name = excluded.display_name, \
+             password_hash = excluded.password_hash, enabled = excluded.enabled, created_at = excluded.created_at",
+            params![
+                user.id,
+                user.user_name,
+                user.user_name.to_lowercase(),
+                user.email,
+                user.display_name,
+                user.password_hash,
+                user.enabled,
+                user.created_at.0
+            ],
+        )
+    }
+
+    fn delete_user(&mut self, id: &str) -> Result<(), StoreError> {
+        self.execute("users", "DELETE FROM users WHERE id = ?1", [id]).map(drop)
+    }
+
+    fn find_client(&mut self, id: &str) -> Result<Option<Client>, StoreError> {
+        self.find("clients", "SELECT body FROM clients WHERE id = ?1", [id], |row| Cells::of(row).json())
+    }
+
+    fn put_client(&mut self, client: &Client) -> Result<(), StoreError> {
+        let sql = "INSERT INTO clients (id, body) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET body = excluded.body";
+        let body = json("clients", client)?;
+        self.execute("clients", sql, params![client.id, body]).map(drop)
+    }
+
+    fn delete_client(&mut self, id: &str) -> Result<(), StoreError> {
+        self.execute("clients", "DELETE FROM clients WHERE id = ?1", [id]).map(drop)
+    }
+
+    fn put_api(&mut self, api: &Api) -> Result<(), StoreError> {
+        let sql = "INSERT INTO apis (audience, body) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET body = excluded.body";
+        let body = json("apis", api)?;
+        self.execute("apis", sql, params![api.audience, body]).map(drop)
+    }
+
+    fn delete_api(&mut self, audience: &str) -> Result<(), StoreError> {
+        self.execute("apis", "DELETE FROM apis WHERE audience = ?1", [audience]).map(drop)
+    }
+
+    fn put_device(&mut self, device: &Device) -> Result<(), StoreError> {
+        let sql = "INSERT INTO devices (id, body, enabled) VALUES (?1, ?2, ?3) \
+                   ON CONFLICT DO UPDATE SET body = excluded.body, enabled = excluded.enabled";
+        let body = json("devices", device)?;
+        self.execute("devices", sql, params![device.id, body, device.enabled]).map(drop)
+    }
+
+    fn put_secret(&mut self, name: &str, sealed: &Sealed, at: Timestamp) -> Result<(), StoreError> {
+        let sql = "INSERT INTO secrets (name, sealed, at) VALUES (?1, ?2, ?3) \
+                   ON CONFLICT DO UPDATE SET sealed = excluded.sealed, at = excluded.at";
+        self.execute("secrets", sql, params![name, sealed.0, at.0]).map(drop)
+    }
+
+    fn delete_secret(&mut self, name: &str) -> Result<(), StoreError> {
+        self.execute("secrets", "DELETE FROM secrets WHERE name = ?1", [name]).map(drop)
+    }
+
+    fn put_horizon(&mut self, fact: &HorizonFact) -> Result<(), StoreError> {
+        let secs = i64::try_from(fact.secs).unwrap_or(i64::MAX);
+        let sql = "INSERT INTO horizons (since, secs) VALUES (?1, ?2)";
+        self.execute("horizons", sql, params![fact.since.0, secs]).map(drop)
+    }
+
+    fn open_epoch(&mut self, epoch: u32, at: Timestamp) -> Result<(), StoreError> {
+        if epoch <= self.head.epoch {
+            return Err(StoreError::Conflict("that epoch or a later one"));
+        }
+        self.write_head()?;
+        let sql = "INSERT INTO epochs (epoch, opened_at, last_seq) VALUES (?1, ?2, 0)";
+        self.execute("epochs", sql, params![epoch, at.0])?;
+        self.head = Position { epoch, seq: 0 };
+        Ok(())
+    }
+
+    fn newest_entry_before(&mut self, time: Timestamp) -> Result<Option<Position>, StoreError> {
+        let sql = "SELECT epoch, seq FROM entries WHERE time < ?1 ORDER BY time DESC, epoch DESC, seq DESC LIMIT 1";
+        self.find("entries", sql, [time.0], |row| Cells::of(row).position())
+    }
+
+    fn forget(&mut self, floor: Position, now: Timestamp, limit: u32) -> Result<Swept, StoreError> {
+        // Forgetting does not append, but the head must not be forgotten with the entries: it is in `epochs`.
+        self.attempt("entries", |connection| forget::forget(connection, floor, now, limit))
+    }
+
+    fn complete_outbox(&mut self, through: Position) -> Result<(), StoreError> {
+        self.execute("outbox", "DELETE FROM outbox WHERE (epoch, seq) <= (?1, ?2)", bound(through)).map(drop)
+    }
+}

@@ -1,0 +1,96 @@
+//! Users, clients, APIs, devices, secrets and horizons.
+
+use rescind_ledger::{HorizonFact, Position, Reads, Sealed, StoreError, User};
+
+use super::{
+    Backend,
+    samples::{api, at, client, device, nth_entry, user},
+    wait,
+};
+
+pub(crate) fn user_names_are_unique_without_regard_to_case<B: Backend>() {
+    let mut backend = B::fresh();
+    backend.write(|tx| {
+        tx.put_user(&user("u1", "Änne@Example.org")).unwrap();
+        tx.put_user(&user("u2", "bob")).unwrap();
+    });
+    let taken = backend.try_write(|tx| tx.put_user(&user("u3", "äNNE@example.ORG")));
+    assert!(matches!(taken, Err(StoreError::Conflict(_))), "{taken:?}");
+    let taken = backend.try_write(|tx| tx.put_user(&user("u2", "änne@example.org")));
+    assert!(matches!(taken, Err(StoreError::Conflict(_))), "a rename may not take it either: {taken:?}");
+    let find = |backend: &B, name: &str| wait(backend.reads().find_user_by_name(name)).unwrap();
+    assert_eq!(find(&backend, "ÄNNE@EXAMPLE.ORG"), Some(user("u1", "Änne@Example.org")));
+    assert_eq!(find(&backend, "BOB"), Some(user("u2", "bob")));
+
+    let renamed = User { enabled: false, password_hash: None, ..user("u1", "anna") };
+    backend.write(|tx| {
+        tx.put_user(&renamed).unwrap();
+        tx.put_user(&user("u3", "änne@example.org")).unwrap();
+        assert_eq!(tx.find_user("u1").unwrap(), Some(renamed.clone()));
+        tx.delete_user("u2").unwrap();
+        assert_eq!(tx.find_user("u2").unwrap(), None);
+    });
+    assert_eq!(find(&backend, "Anna"), Some(renamed.clone()));
+    assert_eq!(wait(backend.reads().find_user("u1")).unwrap(), Some(renamed));
+    assert_eq!(wait(backend.reads().find_user("u2")).unwrap(), None);
+}
+
+pub(crate) fn a_configuration_is_what_was_put<B: Backend>() {
+    let mut backend = B::fresh();
+    let off = rescind_ledger::Device { enabled: false, ..device("off") };
+    let changed = rescind_ledger::Client { name: "Changed".to_owned(), ..client("c2") };
+    backend.write(|tx| {
+        for id in ["c1", "c2", "gone"] {
+            tx.put_client(&client(id)).unwrap();
+        }
+        tx.put_client(&changed).unwrap();
+        assert_eq!(tx.find_client("c2").unwrap(), Some(changed.clone()));
+        tx.delete_client("gone").unwrap();
+        tx.put_api(&api("https://a.example")).unwrap();
+        tx.put_api(&api("https://gone.example")).unwrap();
+        tx.delete_api("https://gone.example").unwrap();
+        tx.put_user(&user("on", "on")).unwrap();
+        tx.put_user(&User { enabled: false, ..user("off", "off") }).unwrap();
+        tx.put_device(&device("on")).unwrap();
+        tx.put_device(&device("off")).unwrap();
+        tx.put_device(&off).unwrap();
+        tx.append(&nth_entry(1)).unwrap();
+    });
+    let mut backend = backend.reopened();
+    let found = backend.store().configuration().unwrap();
+    assert_eq!(found.clients.len(), 2);
+    assert_eq!(*found.clients["c1"], client("c1"));
+    assert_eq!(*found.clients["c2"], changed);
+    assert_eq!(found.apis.len(), 1);
+    assert_eq!(*found.apis["https://a.example"], api("https://a.example"));
+    assert_eq!(found.disabled_users.into_iter().collect::<Vec<_>>(), ["off"]);
+    assert_eq!(found.disabled_devices.into_iter().collect::<Vec<_>>(), ["off"]);
+    assert_eq!(found.position, Position { epoch: 1, seq: 1 });
+    assert_eq!(wait(backend.reads().find_device("off")).unwrap(), Some(off));
+    assert_eq!(wait(backend.reads().find_device("none")).unwrap(), None);
+}
+
+pub(crate) fn secrets_are_kept_by_name<B: Backend>() {
+    let mut backend = B::fresh();
+    let sealed = |byte: u8| Sealed(vec![byte, 0, 255]);
+    backend.write(|tx| {
+        tx.put_secret("b", &sealed(1), at(1)).unwrap();
+        tx.put_secret("a", &sealed(2), at(1)).unwrap();
+        tx.put_secret("gone", &sealed(3), at(1)).unwrap();
+        tx.put_secret("b", &sealed(4), at(2)).unwrap();
+        tx.delete_secret("gone").unwrap();
+    });
+    let mut backend = backend.reopened();
+    let kept = [("a".to_owned(), sealed(2)), ("b".to_owned(), sealed(4))];
+    assert_eq!(backend.store().secrets().unwrap(), kept);
+    assert_eq!(wait(backend.reads().secrets()).unwrap(), kept);
+}
+
+pub(crate) fn horizons_come_back_oldest_first<B: Backend>() {
+    let mut backend = B::fresh();
+    let facts = [30, 10, 20].map(|secs| HorizonFact { since: at(secs), secs: u64::try_from(secs).unwrap() });
+    backend.write(|tx| facts.iter().for_each(|fact| tx.put_horizon(fact).unwrap()));
+    let [late, early, middle] = facts;
+    assert_eq!(backend.store().horizons().unwrap(), [early, middle, late]);
+    assert_eq!(wait(backend.reads().horizons()).unwrap(), [early, middle, late]);
+}

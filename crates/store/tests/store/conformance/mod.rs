@@ -1,0 +1,139 @@
+//! What every backend owes the ledger. A backend's test file implements [`Backend`] and calls `conformance!` once.
+
+pub(crate) mod configuration;
+pub(crate) mod forgetting;
+pub(crate) mod ledger;
+pub(crate) mod listing;
+pub(crate) mod records;
+pub(crate) mod samples;
+
+use std::{
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+    thread::Thread,
+};
+
+use rescind_ledger::{Mark, Reads, Store, StoreError, Tx};
+
+/// A store with its reads, and the means to have a fresh one.
+pub(crate) trait Backend: Sized {
+    type Reads: Reads;
+    /// An empty store of its own.
+    fn fresh() -> Self;
+    /// The same store, closed and opened again.
+    fn reopened(self) -> Self;
+    fn store(&mut self) -> &mut dyn Store;
+    fn reads(&self) -> &Self::Reads;
+
+    /// Runs work that must succeed in a transaction of its own, as one job.
+    fn write(&mut self, work: impl FnOnce(&mut dyn Tx)) -> Mark {
+        let mut work = Some(work);
+        self.store()
+            .transact(&mut |tx| {
+                tx.begin_job()?;
+                if let Some(work) = work.take() {
+                    work(tx);
+                }
+                tx.keep_job()
+            })
+            .unwrap()
+    }
+
+    /// Runs work whose outcome matters in a transaction of its own; the transaction commits either way.
+    fn try_write<T>(&mut self, mut work: impl FnMut(&mut dyn Tx) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut outcome = None;
+        self.store().transact(&mut |tx| {
+            tx.begin_job()?;
+            let done = work(tx);
+            match &done {
+                Ok(_) => tx.keep_job()?,
+                Err(_) => tx.undo_job()?,
+            }
+            outcome = Some(done);
+            Ok(())
+        })?;
+        outcome.unwrap()
+    }
+}
+
+/// Waits for a future on this thread, without any runtime of our own.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+/// Makes one test of each case, for one backend.
+macro_rules! conformance {
+    ($backend:ty) => {
+        $crate::conformance::conformance!($backend, configuration: [
+            user_names_are_unique_without_regard_to_case,
+            a_configuration_is_what_was_put,
+            secrets_are_kept_by_name,
+            horizons_come_back_oldest_first,
+        ]);
+        $crate::conformance::conformance!($backend, forgetting: [
+            what_has_expired_goes_and_nothing_else,
+            a_round_of_forgetting_is_bounded_and_says_so,
+            entries_above_the_floor_or_in_the_outbox_stay,
+            an_idempotency_key_lives_as_long_as_its_entry,
+            the_floor_survives_reopening_and_never_sinks,
+            the_head_survives_the_forgetting_of_every_entry,
+            what_was_used_and_forgotten_cannot_be_used_again,
+        ]);
+        $crate::conformance::conformance!($backend, ledger: [
+            entries_come_back_as_they_were_appended,
+            entries_are_read_from_both_ends,
+            an_undone_job_leaves_no_trace,
+            an_undone_epoch_was_never_opened,
+            a_failed_transaction_leaves_nothing,
+            a_conflict_spares_the_neighbours_of_its_job,
+            every_transaction_is_counted,
+            a_place_in_the_ledger_is_taken_once_and_in_turn,
+            epochs_go_up_and_survive_reopening,
+            an_idempotency_key_finds_its_order,
+            the_outbox_holds_what_is_not_complete,
+            the_newest_entry_before_a_moment_is_found,
+        ]);
+        $crate::conformance::conformance!($backend, listing: [
+            paging_visits_everything_once,
+            what_comes_meanwhile_disturbs_no_page,
+            every_member_of_a_filter_narrows,
+            a_listing_can_leave_out_what_has_expired,
+            a_cursor_of_nobodys_is_refused,
+        ]);
+        $crate::conformance::conformance!($backend, records: [
+            every_record_comes_back_as_it_was,
+            the_first_use_wins,
+            what_is_not_there_cannot_be_used_first,
+            what_must_be_unique_is,
+            a_touch_never_moves_back,
+            authentications_and_consents_come_oldest_first,
+        ]);
+    };
+    ($backend:ty, $module:ident: [$($case:ident),* $(,)?]) => {
+        mod $module {
+            $(
+                #[test]
+                fn $case() {
+                    $crate::conformance::$module::$case::<$backend>();
+                }
+            )*
+        }
+    };
+}
+pub(crate) use conformance;

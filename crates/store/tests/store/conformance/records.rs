@@ -1,0 +1,164 @@
+//! What was issued: written once, read back whole, used once.
+
+use rescind_ledger::{Grant, Reads, StoreError, Timestamp, Tx, Use};
+
+use super::{
+    Backend,
+    samples::{access_token, at, authentication, code, consent, grant, hash, pushed_request, refresh_token, session},
+    wait,
+};
+
+pub(crate) fn every_record_comes_back_as_it_was<B: Backend>() {
+    let mut backend = B::fresh();
+    let bare = Grant {
+        user: None,
+        session: None,
+        session_bound: false,
+        device: None,
+        audiences: Vec::new(),
+        auth_time: None,
+        nonce: None,
+        ..grant("bare")
+    };
+    let (full, session, code, pushed) = (grant("g"), session("s"), code("c"), pushed_request("p"));
+    let tokens = [access_token("t", &full), access_token("b", &bare)];
+    let refresh = refresh_token("r", "g");
+    let root = rescind_ledger::RefreshToken { parent: None, ..refresh_token("root", "bare") };
+    backend.write(|tx| {
+        tx.insert_session(&session).unwrap();
+        tx.insert_grant(&full).unwrap();
+        tx.insert_grant(&bare).unwrap();
+        tx.insert_code(&code).unwrap();
+        tx.insert_pushed_request(&pushed).unwrap();
+        tokens.iter().for_each(|token| tx.insert_access_token(token).unwrap());
+        tx.insert_refresh_token(&refresh).unwrap();
+        tx.insert_refresh_token(&root).unwrap();
+    });
+    let backend = backend.reopened();
+    let reads = backend.reads();
+    assert_eq!(wait(reads.find_session("s")).unwrap(), Some(session.clone()));
+    assert_eq!(wait(reads.find_session_by_cookie(&session.cookie)).unwrap(), Some(session));
+    assert_eq!(wait(reads.find_grant("g")).unwrap(), Some(full.clone()));
+    assert_eq!(wait(reads.find_code(&code.hash)).unwrap(), Some(code));
+    assert_eq!(wait(reads.find_pushed_request(&pushed.handle)).unwrap(), Some(pushed));
+    for token in tokens {
+        assert_eq!(wait(reads.find_access_token(&token.hash)).unwrap().as_ref(), Some(&token));
+        assert_eq!(wait(reads.find_access_token_by_id(&token.id)).unwrap(), Some(token));
+    }
+    assert_eq!(wait(reads.find_refresh_token(&refresh.hash)).unwrap(), Some((refresh, full)));
+    assert_eq!(wait(reads.find_refresh_token(&root.hash)).unwrap(), Some((root, bare)));
+    assert_eq!(wait(reads.find_session("S")).unwrap(), None, "ids are compared exactly");
+    assert_eq!(wait(reads.find_access_token(&hash("nobody's"))).unwrap(), None);
+    wait(reads.ping()).unwrap();
+}
+
+type UseIt = fn(&mut dyn Tx, Timestamp) -> Result<Use, StoreError>;
+
+const USES: [(&str, UseIt); 3] = [
+    ("code", |tx, at| tx.use_code(&hash("code"), at)),
+    ("refresh token", |tx, at| tx.use_refresh_token(&hash("refresh"), at)),
+    ("pushed request", |tx, at| tx.use_pushed_request(&hash("pushed"), at)),
+];
+
+pub(crate) fn the_first_use_wins<B: Backend>() {
+    let mut backend = B::fresh();
+    backend.write(|tx| {
+        tx.insert_grant(&grant("g")).unwrap();
+        tx.insert_code(&code("code")).unwrap();
+        tx.insert_refresh_token(&refresh_token("refresh", "g")).unwrap();
+        tx.insert_pushed_request(&pushed_request("pushed")).unwrap();
+    });
+    assert!(!wait(backend.reads().refresh_token_used(&hash("refresh"))).unwrap());
+    for (what, use_it) in USES {
+        let undone = backend.store().transact(&mut |tx| {
+            tx.begin_job()?;
+            assert_eq!(use_it(tx, at(105))?, Use::First);
+            tx.undo_job()
+        });
+        undone.unwrap();
+        assert_eq!(backend.try_write(|tx| use_it(tx, at(110))).unwrap(), Use::First, "{what}");
+        for later in [110, 120] {
+            let again = backend.try_write(|tx| use_it(tx, at(later))).unwrap();
+            assert_eq!(again, Use::Before { at: at(110) }, "{what}");
+        }
+    }
+    assert!(backend.try_write(|tx| tx.refresh_token_used(&hash("refresh"))).unwrap());
+    assert!(wait(backend.reads().refresh_token_used(&hash("refresh"))).unwrap());
+    assert!(!backend.try_write(|tx| tx.refresh_token_used(&hash("other"))).unwrap());
+
+    let mut assert_once = |client: &str, first: bool| {
+        let found = backend.try_write(|tx| tx.use_assertion(client, "jti", at(1000))).unwrap();
+        assert_eq!(found == Use::First, first, "{client}");
+    };
+    assert_once("c", true);
+    assert_once("c", false);
+    assert_once("another", true);
+}
+
+pub(crate) fn what_is_not_there_cannot_be_used_first<B: Backend>() {
+    let mut backend = B::fresh();
+    for (what, use_it) in USES {
+        let found = backend.try_write(|tx| use_it(tx, at(110))).unwrap();
+        assert_eq!(found, Use::Before { at: at(0) }, "{what}: long before any grace");
+    }
+}
+
+pub(crate) fn what_must_be_unique_is<B: Backend>() {
+    let mut backend = B::fresh();
+    let full = grant("g");
+    backend.write(|tx| {
+        tx.insert_session(&session("s")).unwrap();
+        tx.insert_grant(&full).unwrap();
+        tx.insert_code(&code("code")).unwrap();
+        tx.insert_access_token(&access_token("t", &full)).unwrap();
+        tx.insert_refresh_token(&refresh_token("r", "g")).unwrap();
+        tx.insert_pushed_request(&pushed_request("p")).unwrap();
+    });
+    let mut same_id = session("s");
+    same_id.cookie = hash("another cookie");
+    let mut same_cookie = session("another");
+    same_cookie.cookie = session("s").cookie;
+    let mut same_jti = access_token("t", &full);
+    same_jti.hash = hash("another");
+    let mut same_hash = access_token("another", &full);
+    same_hash.hash = hash("t");
+    let mut refused = |what: &str, work: &dyn Fn(&mut dyn Tx) -> Result<(), StoreError>| {
+        let found = backend.try_write(|tx| work(tx));
+        assert!(matches!(found, Err(StoreError::Conflict(_))), "{what}: {found:?}");
+    };
+    refused("session", &|tx| tx.insert_session(&same_id));
+    refused("cookie", &|tx| tx.insert_session(&same_cookie));
+    refused("grant", &|tx| tx.insert_grant(&full));
+    refused("code", &|tx| tx.insert_code(&code("code")));
+    refused("jti", &|tx| tx.insert_access_token(&same_jti));
+    refused("access token", &|tx| tx.insert_access_token(&same_hash));
+    refused("refresh token", &|tx| tx.insert_refresh_token(&refresh_token("r", "g")));
+    refused("pushed request", &|tx| tx.insert_pushed_request(&pushed_request("p")));
+}
+
+pub(crate) fn a_touch_never_moves_back<B: Backend>() {
+    let mut backend = B::fresh();
+    backend.write(|tx| tx.insert_session(&session("s")).unwrap());
+    for (touch, stands_at) in [(150, 150), (120, 150), (150, 150), (151, 151), (0, 151)] {
+        backend.write(|tx| tx.touch_session("s", at(touch)).unwrap());
+        let session = wait(backend.reads().find_session("s")).unwrap().unwrap();
+        assert_eq!(session.touched_at, at(stands_at));
+    }
+    backend.write(|tx| tx.touch_session("nobody's", at(1)).unwrap());
+}
+
+pub(crate) fn authentications_and_consents_come_oldest_first<B: Backend>() {
+    let mut backend = B::fresh();
+    let (early, late) = (authentication("s", 10), authentication("s", 20));
+    backend.write(|tx| {
+        for it in [&late, &early, &authentication("another", 5)] {
+            tx.insert_authentication(it).unwrap();
+        }
+        for it in [consent(20), consent(10), rescind_ledger::Consent { client: "another".to_owned(), ..consent(5) }] {
+            tx.insert_consent(&it).unwrap();
+        }
+    });
+    assert_eq!(wait(backend.reads().authentications("s")).unwrap(), [early, late]);
+    assert_eq!(wait(backend.reads().consents("u", "c")).unwrap(), [consent(10), consent(20)]);
+    assert_eq!(wait(backend.reads().consents("c", "u")).unwrap(), []);
+}
