@@ -1,1 +1,26 @@
-//! The rescind server.
+//! The rescind server: everything that touches the world. [`app`] is the only wiring.
+
+pub mod admin;
+pub mod app;
+pub mod background;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod deliveries;
+pub mod egress;
+pub mod keys;
+pub mod master_key;
+pub mod pace;
+pub mod peer;
+pub mod protocol;
+pub mod records;
+pub mod serve;
+pub mod telemetry;
+pub mod tls;
+
+use std::sync::Arc;
+
+/// Every route that is served to the world.
+pub fn router(app: &Arc<app::App>) -> axum::Router {
+    protocol::router(app).merge(admin::router(app))
+}

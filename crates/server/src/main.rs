@@ -1,2 +1,5 @@
 //! The rescind server and its command line.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    rescind::cli::main(std::env::args_os())
+}

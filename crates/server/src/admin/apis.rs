@@ -1,0 +1,166 @@
+//! APIs: the resource servers. An API's identifier is a URI, so it stands in the query rather than in the path.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::response::Response;
+use rescind_ledger::{Api, Lane, Timestamp, TokenFormat};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{
+    call::{Call, created, ok, page_of, patched},
+    clients::{CHANGING, check_scope, introspection_client, show_client},
+    problem::Problem,
+    users::{show_ended, yes},
+};
+use crate::app::App;
+
+/// An API as people write it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApiForm {
+    audience: String,
+    name: String,
+    #[serde(default)]
+    scopes: Vec<String>,
+    #[serde(default)]
+    token_format: TokenFormat,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    access_token_secs: Option<u32>,
+    #[serde(default = "yes")]
+    session_bound: bool,
+    /// Whether to make a client by which the API introspects; asked for when it is added, never shown.
+    #[serde(default, skip_serializing)]
+    introspection_client: bool,
+}
+
+pub(super) async fn add(call: Call) -> Result<Response, Problem> {
+    let form: ApiForm = call.body()?;
+    let with_client = form.introspection_client;
+    let _alone = CHANGING.lock().await;
+    if call.app.live.api(&form.audience).is_some() || form.audience == call.app.config.issuer {
+        return Err(Problem::taken("an api with that identifier"));
+    }
+    let api = form.api(&call.app, call.app.now())?;
+    let mut shown = show_api(&api);
+    let client = if with_client { Some(introspection_client(&call.app, &api.audience, &api.name)?) } else { None };
+    if let (Some(object), Some((client, secret))) = (shown.as_object_mut(), &client) {
+        object.insert("introspection_client".to_owned(), show_client(client, Some(secret)));
+    }
+    let initiator = call.initiator.clone();
+    let adding = call.app.queue.submit(Lane::Issuing, move |door| {
+        door.put_api(&api, &initiator)?;
+        client.iter().try_for_each(|(client, _)| door.add_client(client))
+    });
+    adding.await?;
+    Ok(created(&shown))
+}
+
+pub(super) async fn list(call: Call) -> Result<Response, Problem> {
+    let query = call.query(&["audience", "cursor", "limit"])?;
+    if let Some(audience) = query.find("audience") {
+        let api = load_api(&call.app, audience)?;
+        return Ok(ok(&show_api(&api)));
+    }
+    let mut apis: Vec<_> = call.app.live.look(|_, configuration| configuration.apis.values().cloned().collect());
+    apis.sort_by(|one, other| one.audience.cmp(&other.audience));
+    Ok(ok(&page_of(apis.iter(), query, |api| &api.audience, |api| show_api(api))?))
+}
+
+pub(super) async fn change(call: Call) -> Result<Response, Problem> {
+    let patch: Value = call.body()?;
+    if patch.get("audience").is_some() || patch.get("introspection_client").is_some() {
+        return Err(Problem::refused("the identifier of an api does not change, and its client is a client"));
+    }
+    let _alone = CHANGING.lock().await;
+    let before = load_api(&call.app, call.query(&["audience"])?.load("audience")?)?;
+    let after = patched(&ApiForm::of(&before), &patch)?.api(&call.app, before.created_at)?;
+    let mut shown = show_api(&after);
+    let initiator = call.initiator.clone();
+    let ended = call.app.queue.submit(Lane::Ending, move |door| door.put_api(&after, &initiator)).await?;
+    show_ended(&mut shown, ended);
+    Ok(ok(&shown))
+}
+
+pub(super) async fn remove(call: Call) -> Result<Response, Problem> {
+    let api = load_api(&call.app, call.query(&["audience"])?.load("audience")?)?;
+    let (audience, initiator) = (api.audience.clone(), call.initiator.clone());
+    let ended = call.app.queue.submit(Lane::Ending, move |door| door.delete_api(&audience, &initiator)).await?;
+    let mut shown = json!({ "audience": api.audience, "removed": true });
+    show_ended(&mut shown, Some(ended));
+    Ok(ok(&shown))
+}
+
+fn load_api(app: &App, audience: &str) -> Result<Arc<Api>, Problem> {
+    app.live.api(audience).ok_or_else(|| Problem::unknown("api", audience))
+}
+
+fn show_api(api: &Api) -> Value {
+    let mut shown = serde_json::to_value(ApiForm::of(api)).unwrap_or_default();
+    if let Some(object) = shown.as_object_mut() {
+        object.insert("created_at".to_owned(), json!(api.created_at));
+    }
+    shown
+}
+
+/// The longest life of an access token, as for the server's own default.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+impl ApiForm {
+    fn of(api: &Api) -> Self {
+        Self {
+            audience: api.audience.clone(),
+            name: api.name.clone(),
+            scopes: api.scopes.clone(),
+            token_format: api.token_format,
+            access_token_secs: api.access_token_secs,
+            session_bound: api.session_bound,
+            introspection_client: false,
+        }
+    }
+
+    fn api(self, app: &App, created_at: Timestamp) -> Result<Api, Problem> {
+        check_audience(&self.audience)?;
+        if self.name.trim().is_empty() {
+            return Err(Problem::refused("an api has a name"));
+        }
+        for scope in &self.scopes {
+            check_scope(scope)?;
+        }
+        // Nothing may outlive the horizon, or a forgotten revocation could come undone (DESIGN rule 6).
+        let longest = LONGEST.min(app.config.lifetimes.horizon()).as_secs();
+        if self.access_token_secs.is_some_and(|secs| secs == 0 || u64::from(secs) > longest) {
+            return Err(Problem::refused(format!("`access_token_secs` is a number from 1 to {longest}")));
+        }
+        Ok(Api {
+            audience: self.audience,
+            name: self.name,
+            scopes: self.scopes,
+            token_format: self.token_format,
+            access_token_secs: self.access_token_secs,
+            session_bound: self.session_bound,
+            created_at,
+        })
+    }
+}
+
+/// RFC 8707 section 2: an absolute URI without a fragment.
+fn check_audience(audience: &str) -> Result<(), Problem> {
+    let sound = audience.len() <= 1024 && Url::parse(audience).is_ok_and(|uri| uri.fragment().is_none());
+    if sound { Ok(()) } else { Err(Problem::refused("an api's identifier is an absolute URI without a fragment")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identifier_is_an_absolute_uri() {
+        assert!(check_audience("https://api.example/orders").is_ok());
+        assert!(check_audience("urn:example:orders").is_ok());
+        for wrong in ["orders", "/orders", "https://api.example/#x"] {
+            assert!(check_audience(wrong).is_err(), "{wrong}");
+        }
+    }
+}

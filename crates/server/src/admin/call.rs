@@ -1,0 +1,174 @@
+//! One call of the admin API, read strictly: a misspelt member or parameter is an error, never a wider request.
+
+use std::{pin::Pin, sync::Arc};
+
+use axum::{
+    body::Body,
+    http::{StatusCode, header, request::Parts},
+    response::Response,
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use rescind_ledger::Initiator;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::problem::Problem;
+use crate::{app::App, protocol::error::json_response};
+
+/// What a route's handler gives.
+pub(super) type Pending = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send>>;
+/// A route's handler.
+pub(super) type Handler = fn(Call) -> Pending;
+
+/// An authorized request.
+pub(super) struct Call {
+    pub(super) app: Arc<App>,
+    pub(super) initiator: Initiator,
+    pub(super) idempotency_key: Option<String>,
+    id: Option<String>,
+    query: Vec<(String, String)>,
+    body: Bytes,
+}
+
+/// The most that a page of a listing holds, and what it holds if nobody says.
+const PAGE_LIMIT: u32 = 500;
+const PAGE_DEFAULT: u32 = 100;
+
+impl Call {
+    pub(super) async fn read(
+        app: Arc<App>,
+        initiator: Initiator,
+        id: Option<String>,
+        parts: &Parts,
+        body: Body,
+    ) -> Result<Self, Problem> {
+        let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+        let idempotency_key = match parts.headers.get("idempotency-key") {
+            Some(value) => {
+                let text = value.to_str().map_err(|_| Problem::invalid("the Idempotency-Key is not plain text"))?;
+                Some(text.trim().trim_matches('"').to_owned())
+            }
+            None => None,
+        };
+        let is_json = parts.headers.get(header::CONTENT_TYPE).is_some_and(|value| is_json(value.as_bytes()));
+        let body = match Limited::new(body, app.config.limits.body_bytes).collect().await {
+            Ok(collected) => collected.to_bytes(),
+            Err(why) if why.is::<LengthLimitError>() => return Err(Problem::too_large()),
+            Err(_) => return Err(Problem::invalid("the request body broke off")),
+        };
+        if !body.is_empty() && !is_json {
+            return Err(Problem::invalid("the request body must be application/json"));
+        }
+        Ok(Self { app, initiator, idempotency_key, id, query, body })
+    }
+
+    /// What stands in the path.
+    pub(super) fn id(&self) -> Result<&str, Problem> {
+        self.id.as_deref().ok_or_else(Problem::no_route)
+    }
+
+    /// The body.
+    pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        serde_json::from_slice(&self.body).map_err(|why| Problem::invalid(format!("the request body: {why}")))
+    }
+
+    /// The query, in which only these parameters may stand.
+    pub(super) fn query(&self, known: &[&str]) -> Result<Query<'_>, Problem> {
+        for (place, (name, value)) in self.query.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                let known = known.join(", ");
+                return Err(Problem::invalid(format!("unknown query parameter `{name}`; expected one of: {known}")));
+            }
+            // A filter that came out empty by mistake must not select everything.
+            if value.is_empty() {
+                return Err(Problem::invalid(format!("the query parameter `{name}` is empty")));
+            }
+            if self.query.iter().take(place).any(|(earlier, _)| earlier == name) {
+                return Err(Problem::invalid(format!("the query parameter `{name}` is given twice")));
+            }
+        }
+        Ok(Query { pairs: &self.query })
+    }
+}
+
+fn is_json(content_type: &[u8]) -> bool {
+    let media_type = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    media_type.eq_ignore_ascii_case(b"application/json")
+        || media_type.eq_ignore_ascii_case(b"application/merge-patch+json")
+}
+
+/// The query of a call.
+#[derive(Clone, Copy)]
+pub(super) struct Query<'a> {
+    pairs: &'a [(String, String)],
+}
+
+impl<'a> Query<'a> {
+    pub(super) fn find(self, name: &str) -> Option<&'a str> {
+        self.pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn load(self, name: &'static str) -> Result<&'a str, Problem> {
+        self.find(name).ok_or_else(|| Problem::invalid(format!("the query parameter `{name}` is missing")))
+    }
+
+    /// How many items are asked for.
+    pub(super) fn limit(self) -> Result<u32, Problem> {
+        let Some(text) = self.find("limit") else { return Ok(PAGE_DEFAULT) };
+        let limit = text.parse().ok().filter(|limit| (1..=PAGE_LIMIT).contains(limit));
+        limit.ok_or_else(|| Problem::invalid(format!("`limit` is a number from 1 to {PAGE_LIMIT}")))
+    }
+
+    /// A parameter that is `true` or `false`.
+    pub(super) fn flag(self, name: &'static str, default: bool) -> Result<bool, Problem> {
+        match self.find(name) {
+            None => Ok(default),
+            Some("true") => Ok(true),
+            Some("false") => Ok(false),
+            Some(_) => Err(Problem::invalid(format!("`{name}` is true or false"))),
+        }
+    }
+}
+
+/// An answer that succeeds.
+pub(super) fn ok(body: &Value) -> Response {
+    json_response(StatusCode::OK, body.to_string())
+}
+
+/// An answer that says something new is there.
+pub(super) fn created(body: &Value) -> Response {
+    json_response(StatusCode::CREATED, body.to_string())
+}
+
+/// A page of a listing that is held in memory, sorted by key: what follows the cursor.
+pub(super) fn page_of<T>(
+    sorted: impl Iterator<Item = T>,
+    query: Query<'_>,
+    key: impl Fn(&T) -> &str,
+    show: impl Fn(&T) -> Value,
+) -> Result<Value, Problem> {
+    let limit = usize::try_from(query.limit()?).unwrap_or(usize::MAX);
+    let after = query.find("cursor");
+    let mut rest = sorted.filter(|item| after.is_none_or(|after| key(item) > after));
+    let page: Vec<T> = rest.by_ref().take(limit).collect();
+    let next = rest.next().and_then(|_| page.last().map(|last| key(last).to_owned()));
+    Ok(serde_json::json!({ "items": page.iter().map(show).collect::<Vec<_>>(), "next": next }))
+}
+
+/// Lays a merge patch (RFC 7396) over what is there, and reads the outcome as strictly as a new body.
+pub(super) fn patched<T: serde::Serialize + DeserializeOwned>(present: &T, patch: &Value) -> Result<T, Problem> {
+    let broken = |why: serde_json::Error| Problem::invalid(format!("the request body: {why}"));
+    let mut value = serde_json::to_value(present).map_err(broken)?;
+    let (Some(object), Some(patch)) = (value.as_object_mut(), patch.as_object()) else {
+        return Err(Problem::invalid("the request body must be a JSON object"));
+    };
+    for (name, new) in patch {
+        if new.is_null() {
+            object.remove(name);
+        } else {
+            object.insert(name.clone(), new.clone());
+        }
+    }
+    serde_json::from_value(value).map_err(broken)
+}

@@ -1,0 +1,74 @@
+//! Who calls the admin API over the network: the holder of an access token of ours (RFC 6750).
+
+use axum::http::{header, request::Parts};
+use rescind_ledger::{Hash, Initiator};
+
+use super::{Access, problem::Problem};
+use crate::{
+    app::App,
+    peer::{self, Peer},
+    protocol::mint::has_scope,
+};
+
+/// Finds out who is calling, and that they may.
+pub(super) async fn authorize(app: &App, access: Access, parts: &Parts) -> Result<Initiator, Problem> {
+    let token = bearer(parts)?;
+    let known = app.records.find_access_token(&Hash::of(token)).await?.ok_or_else(Problem::bad_token)?;
+    let record = &known.record;
+    let idle = app.records.idle_of(record.session.as_deref(), record.session_bound).await?;
+    app.live.access_token_counts(record, &known.trace, idle, app.now()).map_err(|why| {
+        tracing::info!(token.id = record.id, why = ?why, "access token refused at the admin API");
+        Problem::bad_token()
+    })?;
+    // A token for some other API must not work here, or that API could use what it is sent.
+    if !record.audiences.contains(&app.config.issuer) {
+        return Err(Problem::bad_token());
+    }
+    let shown = parts
+        .extensions
+        .get::<Peer>()
+        .and_then(|peer| peer::client_certificate(peer, &parts.headers, &app.config.proxy))
+        .map(|shown| rescind_jose::certificate_thumbprint(&shown.der));
+    // A token bound to a certificate is worth nothing without it (RFC 8705 section 3).
+    if record.certificate.is_some() && record.certificate != shown {
+        return Err(Problem::bad_token());
+    }
+    let client = app.live.client(&record.client).ok_or_else(Problem::bad_token)?;
+    // A client that registered itself chose its own scopes; administration is given by an administrator.
+    let allowed = client.registration_hash.is_none() && is_allowed(&record.scope, access);
+    if !allowed {
+        return Err(Problem::missing_scope(access.scope()));
+    }
+    Ok(Initiator::Administrator(record.user.clone().unwrap_or_else(|| record.client.clone())))
+}
+
+/// Whether a token's scope gives an access, directly or by one that includes it.
+fn is_allowed(scope: &str, needed: Access) -> bool {
+    Access::ALL.into_iter().any(|access| access >= needed && has_scope(scope, access.scope()))
+}
+
+fn bearer(parts: &Parts) -> Result<&str, Problem> {
+    let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Err(Problem::no_token()) };
+    let text = value.to_str().map_err(|_| Problem::bad_token())?;
+    let (scheme, token) = text.split_once(' ').ok_or_else(Problem::bad_token)?;
+    if values.next().is_some() || !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Problem::bad_token());
+    }
+    Ok(token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn write_includes_revoke_and_revoke_includes_read() {
+        for (scope, level) in [("rescind:read", 0), ("x rescind:revoke", 1), ("rescind:write y", 2)] {
+            for (place, access) in Access::ALL.into_iter().enumerate() {
+                assert_eq!(is_allowed(scope, access), place <= level, "{scope} {access:?}");
+            }
+        }
+        assert!(!is_allowed("rescind rescind:reader openid", Access::Read));
+    }
+}

@@ -1,0 +1,94 @@
+//! Managed devices. They are switched off, never removed: a sign-in on one must go on meaning that one.
+
+use axum::response::Response;
+use rescind_ledger::{Device, Lane, Reads, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    call::{Call, created, ok, patched},
+    clients::CHANGING,
+    problem::Problem,
+    target::load_device,
+    users::{show_ended, yes},
+};
+use crate::clock::fresh_id;
+
+/// A device as people write it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeviceForm {
+    name: String,
+    #[serde(default)]
+    external_ids: Vec<ExternalId>,
+    #[serde(default = "yes")]
+    enabled: bool,
+}
+
+/// A name by which others know the device, such as `udid`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExternalId {
+    kind: String,
+    value: String,
+}
+
+pub(super) async fn add(call: Call) -> Result<Response, Problem> {
+    let form: DeviceForm = call.body()?;
+    let device = form.device(fresh_id("d_"), call.app.now())?;
+    let shown = show_device(&device);
+    let initiator = call.initiator.clone();
+    call.app.queue.submit(Lane::Issuing, move |door| door.put_device(None, &device, &initiator)).await?;
+    Ok(created(&shown))
+}
+
+pub(super) async fn list(call: Call) -> Result<Response, Problem> {
+    let query = call.query(&["cursor", "limit"])?;
+    let page = call.app.records.store.devices(query.find("cursor"), query.limit()?).await?;
+    Ok(ok(&json!({ "items": page.items.iter().map(show_device).collect::<Vec<_>>(), "next": page.next })))
+}
+
+pub(super) async fn show(call: Call) -> Result<Response, Problem> {
+    Ok(ok(&show_device(&load_device(&call.app, call.id()?).await?)))
+}
+
+pub(super) async fn change(call: Call) -> Result<Response, Problem> {
+    let patch: Value = call.body()?;
+    let _alone = CHANGING.lock().await;
+    let before = load_device(&call.app, call.id()?).await?;
+    let after = patched(&DeviceForm::of(&before), &patch)?.device(before.id.clone(), before.created_at)?;
+    let mut shown = show_device(&after);
+    let initiator = call.initiator.clone();
+    let changing = call.app.queue.submit(Lane::Ending, move |door| door.put_device(Some(&before), &after, &initiator));
+    show_ended(&mut shown, changing.await?);
+    Ok(ok(&shown))
+}
+
+fn show_device(device: &Device) -> Value {
+    let mut shown = serde_json::to_value(DeviceForm::of(device)).unwrap_or_default();
+    if let Some(object) = shown.as_object_mut() {
+        object.insert("id".to_owned(), json!(device.id));
+        object.insert("created_at".to_owned(), json!(device.created_at));
+    }
+    shown
+}
+
+impl DeviceForm {
+    fn of(device: &Device) -> Self {
+        let pair = |(kind, value): &(String, String)| ExternalId { kind: kind.clone(), value: value.clone() };
+        Self {
+            name: device.name.clone(),
+            external_ids: device.external_ids.iter().map(pair).collect(),
+            enabled: device.enabled,
+        }
+    }
+
+    fn device(self, id: String, created_at: Timestamp) -> Result<Device, Problem> {
+        let unnamed = self.external_ids.iter().any(|id| id.kind.is_empty() || id.value.is_empty());
+        if self.name.trim().is_empty() || unnamed {
+            return Err(Problem::refused("a device and each of its external ids have a name"));
+        }
+        let external_ids = self.external_ids.into_iter().map(|id| (id.kind, id.value)).collect();
+        Ok(Device { id, name: self.name, external_ids, enabled: self.enabled, created_at })
+    }
+}

@@ -1,0 +1,200 @@
+//! The admin API, `/admin/v1`: one table of routes, from which the router is built. What is not in it is refused.
+
+mod apis;
+mod call;
+mod caller;
+mod clients;
+mod devices;
+mod entries;
+mod explain;
+mod keys;
+mod listings;
+mod preview;
+pub mod problem;
+mod registration_tokens;
+mod revocations;
+mod routes;
+mod state;
+mod status;
+mod target;
+mod users;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{RawPathParams, Request},
+    http::request::Parts,
+    response::{IntoResponse, Response},
+    routing::{MethodFilter, MethodRouter, any, on},
+};
+use rescind_ledger::Initiator;
+
+use crate::app::App;
+use call::{Call, Handler};
+use problem::Problem;
+
+pub use registration_tokens::secret_name as initial_access_token_name;
+pub use routes::ROUTES;
+
+/// What a caller must be allowed to do. Each includes the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// See: `rescind:read`.
+    Read,
+    /// End access: `rescind:revoke`.
+    Revoke,
+    /// Change who and what there is: `rescind:write`.
+    Write,
+}
+
+impl Access {
+    /// All, the least first.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Revoke, Self::Write];
+
+    /// The scope that gives it.
+    #[must_use]
+    pub fn scope(self) -> &'static str {
+        match self {
+            Self::Read => "rescind:read",
+            Self::Revoke => "rescind:revoke",
+            Self::Write => "rescind:write",
+        }
+    }
+}
+
+/// One line of the table.
+pub struct Route {
+    pub method: Verb,
+    /// Below `/admin/v1`; `{id}` is the one thing that may vary.
+    pub path: &'static str,
+    pub access: Access,
+    /// One sentence for people.
+    pub summary: &'static str,
+    handler: Handler,
+}
+
+/// The methods that the table uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    Delete,
+    Get,
+    Patch,
+    Post,
+}
+
+impl Verb {
+    /// Its name on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Delete => "DELETE",
+            Self::Get => "GET",
+            Self::Patch => "PATCH",
+            Self::Post => "POST",
+        }
+    }
+
+    fn filter(self) -> MethodFilter {
+        match self {
+            Self::Delete => MethodFilter::DELETE,
+            Self::Get => MethodFilter::GET,
+            Self::Patch => MethodFilter::PATCH,
+            Self::Post => MethodFilter::POST,
+        }
+    }
+}
+
+/// Where the API begins, below the issuer.
+pub const BASE: &str = "/admin/v1";
+
+/// By what door a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// The socket in the data directory: whoever can open it owns the data anyway.
+    Local,
+    /// Over the network, with an access token of ours.
+    Network,
+}
+
+/// The API for the network, under the path of the issuer: every request needs an access token with the route's scope.
+pub fn router(app: &Arc<App>) -> Router {
+    let path = url::Url::parse(&app.config.issuer).map(|issuer| issuer.path().trim_end_matches('/').to_owned());
+    build(app, &format!("{}{BASE}", path.unwrap_or_default()), Way::Network)
+}
+
+/// The API for the local socket: no credential, since the file's permissions are one.
+pub fn local_router(app: &Arc<App>) -> Router {
+    build(app, BASE, Way::Local)
+}
+
+fn build(app: &Arc<App>, base: &str, way: Way) -> Router {
+    let mut paths: Vec<(&'static str, MethodRouter)> = Vec::new();
+    for route in ROUTES {
+        let app = app.clone();
+        let handle = move |parameters: RawPathParams, request: Request| answer(app, way, route, parameters, request);
+        let served = on(route.method.filter(), handle);
+        match paths.iter_mut().find(|(path, _)| *path == route.path) {
+            Some((_, methods)) => *methods = std::mem::take(methods).merge(served),
+            None => paths.push((route.path, served)),
+        }
+    }
+    let mut router = Router::new();
+    for (path, methods) in paths {
+        router = router.route(&format!("{base}{path}"), methods.fallback(refuse(app, way, Problem::wrong_method)));
+    }
+    router
+        .route(base, any(refuse(app, way, Problem::no_route)))
+        .route(&format!("{base}/"), any(refuse(app, way, Problem::no_route)))
+        .route(&format!("{base}/{{*rest}}"), any(refuse(app, way, Problem::no_route)))
+}
+
+/// Even what does not exist is told only to those who may ask.
+fn refuse(
+    app: &Arc<App>,
+    way: Way,
+    why: fn() -> Problem,
+) -> impl Fn(Request) -> futures_util::future::BoxFuture<'static, Response> + Clone + Send + Sync + 'static {
+    let app = app.clone();
+    move |request: Request| {
+        let app = app.clone();
+        Box::pin(async move {
+            let (parts, _) = request.into_parts();
+            let refused = initiator(&app, way, Access::Read, &parts).await.err();
+            refused.unwrap_or_else(why).into_response()
+        })
+    }
+}
+
+async fn initiator(app: &App, way: Way, access: Access, parts: &Parts) -> Result<Initiator, Problem> {
+    match way {
+        Way::Local => Ok(Initiator::Administrator("local".to_owned())),
+        Way::Network => caller::authorize(app, access, parts).await,
+    }
+}
+
+async fn answer(
+    app: Arc<App>,
+    way: Way,
+    route: &'static Route,
+    parameters: RawPathParams,
+    request: Request,
+) -> Response {
+    let outcome = async {
+        let (parts, body) = request.into_parts();
+        let initiator = initiator(&app, way, route.access, &parts).await?;
+        let id = parameters.iter().next().map(|(_, value)| value.to_owned());
+        let call = Call::read(app.clone(), initiator, id, &parts, body).await?;
+        (route.handler)(call).await
+    };
+    match outcome.await {
+        Ok(response) => response,
+        Err(problem) => {
+            app.telemetry.count("rescind_requests_refused_total", &[("endpoint", "admin"), ("error", problem.code())]);
+            problem.into_response()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

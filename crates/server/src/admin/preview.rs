@@ -1,0 +1,156 @@
+//! What a revocation would end, counted record by record with the verdict itself. Nothing is written.
+
+use std::collections::{BTreeMap, HashSet};
+
+use axum::response::Response;
+use rescind_check::{Fingerprint, Trace};
+use rescind_ledger::{Filter, Position, Reads, Target};
+use serde_json::{Value, json};
+
+use super::{
+    call::{Call, ok},
+    problem::Problem,
+    state,
+    target::{Named, PARAMETERS, reach},
+};
+use crate::app::App;
+
+/// How many records are looked at before others get their turn.
+const PAGE: u32 = 1000;
+
+pub(super) async fn show(call: Call) -> Result<Response, Problem> {
+    let target = Named::of(call.query(&PARAMETERS)?)?.resolve(&call.app).await?;
+    let mut count = Count::new(&call.app, &target);
+    let filter = Filter { live_at: Some(call.app.now()), ..reach(&target) };
+    count.sessions(&call.app, &filter).await?;
+    count.grants(&call.app, &filter).await?;
+    count.tokens(&call.app, &filter).await?;
+    Ok(ok(&count.show(&target)))
+}
+
+/// What was counted so far.
+struct Count {
+    /// The entry that the order would write if it came now.
+    at: Position,
+    fingerprint: Fingerprint,
+    living: bool,
+    users: HashSet<String>,
+    sessions: u64,
+    grants: u64,
+    tokens: u64,
+    by_client: BTreeMap<String, u64>,
+    by_api: BTreeMap<String, u64>,
+}
+
+impl Count {
+    fn new(app: &App, target: &Target) -> Self {
+        Self {
+            at: app.live.head().next(),
+            fingerprint: target.fingerprint(app.live.key()),
+            living: target.is_living(),
+            users: HashSet::new(),
+            sessions: 0,
+            grants: 0,
+            tokens: 0,
+            by_client: BTreeMap::new(),
+            by_api: BTreeMap::new(),
+        }
+    }
+
+    fn would_end(&self, trace: &Trace) -> bool {
+        trace.is_ended_by(self.fingerprint, self.living, self.at)
+    }
+
+    async fn sessions(&mut self, app: &App, filter: &Filter) -> Result<(), Problem> {
+        let mut cursor = None;
+        loop {
+            let page = app.records.store.sessions(filter, cursor.as_deref(), PAGE).await?;
+            for session in &page.items {
+                let hit = self.would_end(&session.trace(app.live.issuer(), app.live.key()));
+                if hit && state::of_session(app, session).await?.is_ok() {
+                    self.sessions += 1;
+                    self.user(Some(&session.user));
+                }
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(());
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn grants(&mut self, app: &App, filter: &Filter) -> Result<(), Problem> {
+        let mut cursor = None;
+        loop {
+            let page = app.records.store.grants(filter, cursor.as_deref(), PAGE).await?;
+            for grant in &page.items {
+                let hit = self.would_end(&grant.trace(app.live.issuer(), app.live.key()));
+                if hit && state::of_grant(app, grant).await?.is_ok() {
+                    self.grants += 1;
+                    self.user(grant.user.as_ref());
+                }
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(());
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn tokens(&mut self, app: &App, filter: &Filter) -> Result<(), Problem> {
+        let mut cursor = None;
+        loop {
+            let page = app.records.store.access_tokens(filter, cursor.as_deref(), PAGE).await?;
+            for token in &page.items {
+                let hit = self.would_end(&token.trace(app.live.issuer(), app.live.key()));
+                if !hit || state::of_token(app, token).await?.is_err() {
+                    continue;
+                }
+                self.tokens += 1;
+                self.user(token.user.as_ref());
+                add(&mut self.by_client, &token.client);
+                for audience in &token.audiences {
+                    add(&mut self.by_api, audience);
+                }
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(());
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn user(&mut self, user: Option<&String>) {
+        if let Some(user) = user
+            && !self.users.contains(user)
+        {
+            self.users.insert(user.clone());
+        }
+    }
+
+    fn show(&self, target: &Target) -> Value {
+        let list = |counts: &BTreeMap<String, u64>, name: &str| {
+            counts.iter().map(|(one, count)| json!({ name: one, "access_tokens": count })).collect::<Vec<_>>()
+        };
+        json!({
+            "target": target,
+            "position": self.at.to_string(),
+            "users": self.users.len(),
+            "sessions": self.sessions,
+            "grants": self.grants,
+            "access_tokens": self.tokens,
+            "by_client": list(&self.by_client, "client"),
+            "by_api": list(&self.by_api, "api"),
+        })
+    }
+}
+
+fn add(counts: &mut BTreeMap<String, u64>, name: &str) {
+    match counts.get_mut(name) {
+        Some(count) => *count += 1,
+        None => drop(counts.insert(name.to_owned(), 1)),
+    }
+}

@@ -1,0 +1,129 @@
+//! What an order of an administrator does, in one place: name what is to end, hand it to the door, tell what came of it.
+
+use std::time::Instant;
+
+use axum::{http::StatusCode, response::Response};
+use rescind_ledger::{Ended, Entry, Lane, Order, Reads, Reason, Target, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{call::Call, keys, problem::Problem, target::Named};
+use crate::{app::App, protocol::error::json_response};
+
+/// The body of an order.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OrderForm {
+    target: Named,
+    #[serde(default = "other")]
+    reason: String,
+    note: Option<String>,
+}
+
+fn other() -> String {
+    Reason::Other.code().to_owned()
+}
+
+pub(super) async fn order(call: Call) -> Result<Response, Problem> {
+    let form: OrderForm = call.body()?;
+    let reason = form.reason.parse::<Reason>().map_err(|why| Problem::invalid(why.to_string()))?;
+    let target = form.target.resolve(&call.app).await?;
+    let order = Order {
+        target,
+        reason,
+        initiator: call.initiator.clone(),
+        note: form.note,
+        idempotency_key: call.idempotency_key.clone(),
+    };
+    let carried_out = carry_out(&call.app, &order).await?;
+    let status = if carried_out.ended.fresh { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(json_response(status, carried_out.show(&call.app, &order).await?.to_string()))
+}
+
+/// An order that the door has taken.
+struct CarriedOut {
+    ended: Ended,
+    at: Timestamp,
+}
+
+async fn carry_out(app: &App, order: &Order) -> Result<CarriedOut, Problem> {
+    let retired = match &order.target {
+        Target::Key { key } => prepare_key(app, key).await?,
+        _ => None,
+    };
+    let submitted = order.clone();
+    app.pace.at("submit").await;
+    let begun = Instant::now();
+    let ticket = app.queue.submit(Lane::Ending, move |door| {
+        let ended = door.end(&submitted)?;
+        // With the entry, not after it: once the entry is forgotten, nothing else would keep the key from coming back.
+        retired.iter().try_for_each(|name| door.delete_secret(name))?;
+        Ok(CarriedOut { ended, at: door.now() })
+    });
+    let carried_out = ticket.await?;
+    app.telemetry.revoke_seconds.record(begun.elapsed());
+    let labels = [("target", kind(&order.target)), ("reason", order.reason.code())];
+    app.telemetry.count("rescind_revocations_total", &labels);
+    if matches!(order.target, Target::Key { .. }) {
+        withdraw_keys(app).await?;
+    }
+    Ok(carried_out)
+}
+
+/// Before the key that signs now ends, another must sign: nobody is to be given a token that is dead already. Answers with
+/// the stored name of the key that is to go.
+async fn prepare_key(app: &App, kid: &str) -> Result<Option<String>, Problem> {
+    if keys::signs(app, kid) {
+        keys::rotate_now(app).await?;
+    }
+    keys::find_stored(app, kid).await
+}
+
+/// Takes ended keys out of the published set.
+async fn withdraw_keys(app: &App) -> Result<(), Problem> {
+    app.reload_signing_keys().await.map_err(|why| {
+        tracing::error!(error = %why, "the key is revoked, but is still published");
+        Problem::unavailable()
+    })
+}
+
+impl CarriedOut {
+    /// What the caller is told: of the entry that stands, which an earlier order may have written.
+    async fn show(&self, app: &App, order: &Order) -> Result<Value, Problem> {
+        let stands = if self.ended.fresh { None } else { app.records.store.find_entry(self.ended.position).await? };
+        let entry = stands.unwrap_or_else(|| Entry {
+            position: self.ended.position,
+            time: self.at,
+            target: order.target.clone(),
+            reason: order.reason,
+            initiator: order.initiator.clone(),
+            note: order.note.clone(),
+        });
+        Ok(json!({
+            "position": entry.position.to_string(),
+            "fresh": self.ended.fresh,
+            "target": entry.target,
+            "reason": entry.reason,
+            "time": entry.time,
+        }))
+    }
+}
+
+/// The kind of a target, from a fixed set, as a metric's label may be.
+fn kind(target: &Target) -> &'static str {
+    match target {
+        Target::Token { .. } => "token",
+        Target::Grant { .. } => "grant",
+        Target::Session { .. } => "session",
+        Target::Key { .. } => "key",
+        Target::Device { .. } => "device",
+        Target::Subject { .. } => "subject",
+        Target::Client { .. } => "client",
+        Target::Audience { .. } => "audience",
+        Target::Everything => "everything",
+        Target::SubjectClient { .. } => "subject_client",
+        Target::SubjectAudience { .. } => "subject_audience",
+        Target::ClientAudience { .. } => "client_audience",
+        Target::DeviceClient { .. } => "device_client",
+    }
+}

@@ -1,0 +1,57 @@
+//! The table: every route of the admin API, and what it takes to use it.
+
+use super::{
+    Access::{Read, Revoke, Write},
+    Route,
+    Verb::{Delete, Get, Patch, Post},
+    apis, clients, devices, entries, explain, keys, listings, preview, registration_tokens, revocations, status, users,
+};
+
+/// Turns an `async fn` into the table's kind of handler.
+macro_rules! route {
+    ($method:ident $path:literal, $access:ident, $handler:path, $summary:literal) => {
+        Route {
+            method: $method,
+            path: $path,
+            access: $access,
+            summary: $summary,
+            handler: |call| Box::pin($handler(call)),
+        }
+    };
+}
+
+/// Every route there is.
+pub static ROUTES: &[Route] = &[
+    route!(Get "/status", Read, status::show, "Where the ledger and the server stand."),
+    route!(Post "/users", Write, users::add, "Adds a user."),
+    route!(Get "/users", Read, users::list, "Lists users."),
+    route!(Get "/users/{id}", Read, users::show, "Shows a user, by id or user name."),
+    route!(Patch "/users/{id}", Write, users::change, "Changes a user; disabling, renaming or a new password ends access."),
+    route!(Delete "/users/{id}", Write, users::remove, "Removes a user and ends their access."),
+    route!(Post "/clients", Write, clients::add, "Adds a client; its secret is shown this once."),
+    route!(Get "/clients", Read, clients::list, "Lists clients."),
+    route!(Get "/clients/{id}", Read, clients::show, "Shows a client."),
+    route!(Patch "/clients/{id}", Write, clients::change, "Changes a client; taking something away ends its access."),
+    route!(Delete "/clients/{id}", Write, clients::remove, "Removes a client and ends its access."),
+    route!(Post "/clients/{id}/secret", Write, clients::renew_secret, "Gives a client a new secret, shown this once."),
+    route!(Post "/apis", Write, apis::add, "Adds an API, and if asked a client by which it introspects."),
+    route!(Get "/apis", Read, apis::list, "Lists APIs, or shows the one of the query's `audience`."),
+    route!(Patch "/apis", Write, apis::change, "Changes the API of the query's `audience`."),
+    route!(Delete "/apis", Write, apis::remove, "Removes the API of the query's `audience` and ends access to it."),
+    route!(Post "/devices", Write, devices::add, "Adds a managed device."),
+    route!(Get "/devices", Read, devices::list, "Lists devices."),
+    route!(Get "/devices/{id}", Read, devices::show, "Shows a device."),
+    route!(Patch "/devices/{id}", Write, devices::change, "Changes a device; switching it off ends what was issued on it."),
+    route!(Get "/sessions", Read, listings::sessions, "Lists sessions with their present state."),
+    route!(Get "/grants", Read, listings::grants, "Lists grants with their present state."),
+    route!(Get "/tokens", Read, listings::tokens, "Lists access tokens with their present state."),
+    route!(Post "/revocations", Revoke, revocations::order, "Ends what the target names."),
+    route!(Get "/revocations", Read, entries::list, "Lists revocations, the newest first."),
+    route!(Get "/revocations/preview", Read, preview::show, "Counts what a revocation would end, and ends nothing."),
+    route!(Get "/revocations/{id}", Read, entries::show, "Shows the revocation at a position."),
+    route!(Post "/explain", Read, explain::explain, "Says of a token whether it is alive, and if not, why."),
+    route!(Post "/introspect", Read, explain::introspect, "Says of a token what an API would hear (RFC 7662)."),
+    route!(Get "/keys", Read, keys::list, "Lists the signing keys."),
+    route!(Post "/keys", Write, keys::rotate, "Signs with fresh keys from now on."),
+    route!(Post "/initial-access-tokens", Write, registration_tokens::issue, "Makes a token for registering clients."),
+];

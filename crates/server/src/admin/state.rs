@@ -1,0 +1,42 @@
+//! The present state of records: what the endpoints would make of them now.
+
+use rescind_ledger::{AccessToken, Grant, Inactive, Session, StoreError};
+
+use crate::app::App;
+
+/// Alive, or why not.
+pub(super) type State = Result<(), Inactive>;
+
+/// The word for a state.
+pub(super) fn word(state: State) -> &'static str {
+    match state {
+        Ok(()) => "active",
+        Err(Inactive::ClientDisabled) => "client_disabled",
+        Err(Inactive::DeviceDisabled) => "device_disabled",
+        Err(Inactive::Expired) => "expired",
+        Err(Inactive::Revoked) => "revoked",
+        Err(Inactive::SessionIdle) => "session_idle",
+        Err(Inactive::UserDisabled) => "user_disabled",
+    }
+}
+
+pub(super) async fn of_session(app: &App, session: &Session) -> Result<State, StoreError> {
+    let state = app.live.session_counts(session, app.now());
+    if state != Err(Inactive::SessionIdle) {
+        return Ok(state);
+    }
+    // The last activity may not be written down yet.
+    let known = app.records.find_session(&session.id).await?;
+    Ok(known.map_or(state, |known| app.live.session_counts(&known.current(), app.now())))
+}
+
+pub(super) async fn of_grant(app: &App, grant: &Grant) -> Result<State, StoreError> {
+    let idle = app.records.idle_of(grant.session.as_deref(), grant.session_bound).await?;
+    Ok(app.live.grant_counts(grant, idle, app.now()))
+}
+
+pub(super) async fn of_token(app: &App, token: &AccessToken) -> Result<State, StoreError> {
+    let idle = app.records.idle_of(token.session.as_deref(), token.session_bound).await?;
+    let trace = token.trace(app.live.issuer(), app.live.key());
+    Ok(app.live.access_token_counts(token, &trace, idle, app.now()))
+}

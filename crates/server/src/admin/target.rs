@@ -1,0 +1,279 @@
+//! What people name when they order an ending, resolved to what the ledger names. Nothing unknown can be named: a
+//! misspelt order must not seem to have worked.
+
+use std::sync::Arc;
+
+use rescind_ledger::{Client, Device, Filter, Hash, Kind, Reads, Target, User};
+use serde::Deserialize;
+
+use super::{call::Query, keys, problem::Problem};
+use crate::app::App;
+
+/// A target as people write it. `kind` says which of the other members must be there, and no other may: so a member that
+/// got lost on the way cannot turn one user's access to one application into everybody's.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Named {
+    pub(super) kind: String,
+    /// A token's `jti`, or its text.
+    pub(super) token: Option<String>,
+    pub(super) grant: Option<String>,
+    pub(super) session: Option<String>,
+    pub(super) key: Option<String>,
+    pub(super) device: Option<String>,
+    /// An id or a user name.
+    pub(super) user: Option<String>,
+    pub(super) client: Option<String>,
+    pub(super) api: Option<String>,
+}
+
+/// Every kind with the members it takes.
+const KINDS: [(&str, &[&str]); 13] = [
+    ("token", &["token"]),
+    ("grant", &["grant"]),
+    ("session", &["session"]),
+    ("key", &["key"]),
+    ("device", &["device"]),
+    ("user", &["user"]),
+    ("client", &["client"]),
+    ("api", &["api"]),
+    ("everything", &[]),
+    ("user_client", &["user", "client"]),
+    ("user_api", &["user", "api"]),
+    ("client_api", &["client", "api"]),
+    ("device_client", &["device", "client"]),
+];
+
+/// The parameters by which a target is named in a query.
+pub(super) const PARAMETERS: [&str; 9] =
+    ["kind", "token", "grant", "session", "key", "device", "user", "client", "api"];
+
+impl Named {
+    /// Reads the query's form. The text of a token does not belong in a URL, which ends up in logs.
+    pub(super) fn of(query: Query<'_>) -> Result<Self, Problem> {
+        let own = |name: &str| query.find(name).map(str::to_owned);
+        let named = Self {
+            kind: query.load("kind")?.to_owned(),
+            token: own("token"),
+            grant: own("grant"),
+            session: own("session"),
+            key: own("key"),
+            device: own("device"),
+            user: own("user"),
+            client: own("client"),
+            api: own("api"),
+        };
+        if named.token.as_deref().is_some_and(is_token_text) {
+            return Err(Problem::invalid("name the token by its id (`jti`) here; POST /explain finds it"));
+        }
+        Ok(named)
+    }
+
+    fn members(&self) -> [(&'static str, Option<&String>); 8] {
+        [
+            ("token", self.token.as_ref()),
+            ("grant", self.grant.as_ref()),
+            ("session", self.session.as_ref()),
+            ("key", self.key.as_ref()),
+            ("device", self.device.as_ref()),
+            ("user", self.user.as_ref()),
+            ("client", self.client.as_ref()),
+            ("api", self.api.as_ref()),
+        ]
+    }
+
+    /// Whether exactly the members are there that the kind takes.
+    fn check(&self) -> Result<(), Problem> {
+        let Some((_, takes)) = KINDS.iter().find(|(kind, _)| *kind == self.kind) else {
+            let known = KINDS.map(|(kind, _)| kind).join(", ");
+            return Err(Problem::invalid(format!("unknown kind of target `{}`; one of: {known}", self.kind)));
+        };
+        for (name, value) in self.members() {
+            match (takes.contains(&name), value) {
+                (true, None) => {
+                    return Err(Problem::invalid(format!("a target of kind `{}` needs `{name}`", self.kind)));
+                }
+                (false, Some(_)) => {
+                    return Err(Problem::invalid(format!("a target of kind `{}` takes no `{name}`", self.kind)));
+                }
+                (true, Some(value)) if value.is_empty() => {
+                    return Err(Problem::invalid(format!("`{name}` is empty")));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds what is named.
+    pub(super) async fn resolve(&self, app: &App) -> Result<Target, Problem> {
+        self.check()?;
+        let device = match &self.device {
+            Some(device) => Some(load_device(app, device).await?.id),
+            None => None,
+        };
+        let user = match &self.user {
+            Some(user) => Some(load_user(app, user).await?.id),
+            None => None,
+        };
+        let client = self.client.as_deref().map(|id| load_client(app, id).map(|client| client.id.clone()));
+        let audience = self.api.as_deref().map(|audience| load_audience(app, audience));
+        let issuer = app.config.issuer.clone();
+        Ok(match (device, user, client.transpose()?, audience.transpose()?) {
+            (Some(device), _, Some(client), _) => Target::DeviceClient { device, client },
+            (Some(device), _, None, _) => Target::Device { device },
+            (None, Some(subject), Some(client), _) => Target::SubjectClient { issuer, subject, client },
+            (None, Some(subject), None, Some(audience)) => Target::SubjectAudience { issuer, subject, audience },
+            (None, Some(subject), None, None) => Target::Subject { issuer, subject },
+            (None, None, Some(client), Some(audience)) => Target::ClientAudience { client, audience },
+            (None, None, Some(client), None) => Target::Client { client },
+            (None, None, None, Some(audience)) => Target::Audience { audience },
+            (None, None, None, None) => self.resolve_issued(app).await?,
+        })
+    }
+
+    /// What was issued once and is never reused, or everything.
+    async fn resolve_issued(&self, app: &App) -> Result<Target, Problem> {
+        let store = &app.records.store;
+        if let Some(token) = &self.token {
+            return find_token(app, token).await?.ok_or_else(|| unknown_token(token));
+        }
+        if let Some(grant) = &self.grant {
+            store.find_grant(grant).await?.ok_or_else(|| Problem::unknown("grant", grant))?;
+            return Ok(Target::Grant { grant: grant.clone() });
+        }
+        if let Some(session) = &self.session {
+            store.find_session(session).await?.ok_or_else(|| Problem::unknown("session", session))?;
+            return Ok(Target::Session { session: session.clone() });
+        }
+        if let Some(key) = &self.key {
+            let known = app.live.position_of(&Target::Key { key: key.clone() }).is_some();
+            if !known && keys::find_stored(app, key).await?.is_none() {
+                return Err(Problem::unknown("key", key));
+            }
+            return Ok(Target::Key { key: key.clone() });
+        }
+        Ok(Target::Everything)
+    }
+}
+
+/// Whether a text is a credential rather than an id: one of our opaque ones, or a JWT.
+fn is_token_text(text: &str) -> bool {
+    Kind::recognise(text).is_ok() || text.bytes().filter(|byte| *byte == b'.').count() == 2
+}
+
+/// The text of a token is never repeated in an answer.
+fn unknown_token(token: &str) -> Problem {
+    if is_token_text(token) { Problem::unknown("token", "with this text") } else { Problem::unknown("token", token) }
+}
+
+/// An access token is one token; a refresh token or a code stands for its grant.
+async fn find_token(app: &App, token: &str) -> Result<Option<Target>, Problem> {
+    let store = &app.records.store;
+    if !is_token_text(token) {
+        let found = store.find_access_token_by_id(token).await?;
+        return Ok(found.map(|found| Target::Token { token: found.id }));
+    }
+    let hash = Hash::of(token);
+    if let Some(known) = app.records.find_access_token(&hash).await? {
+        return Ok(Some(Target::Token { token: known.record.id.clone() }));
+    }
+    if let Some((_, grant)) = store.find_refresh_token(&hash).await? {
+        return Ok(Some(Target::Grant { grant: grant.id }));
+    }
+    Ok(store.find_code(&hash).await?.map(|code| Target::Grant { grant: code.grant.id }))
+}
+
+/// A user by id, or else by user name.
+pub(super) async fn load_user(app: &App, name: &str) -> Result<User, Problem> {
+    if let Some(user) = app.records.store.find_user(name).await? {
+        return Ok(user);
+    }
+    app.records.store.find_user_by_name(name).await?.ok_or_else(|| Problem::unknown("user", name))
+}
+
+pub(super) fn load_client(app: &App, id: &str) -> Result<Arc<Client>, Problem> {
+    app.live.client(id).ok_or_else(|| Problem::unknown("client", id))
+}
+
+pub(super) async fn load_device(app: &App, id: &str) -> Result<Device, Problem> {
+    app.records.store.find_device(id).await?.ok_or_else(|| Problem::unknown("device", id))
+}
+
+/// A registered API, or the issuer itself: it is the audience of tokens that are for its own endpoints.
+fn load_audience(app: &App, audience: &str) -> Result<String, Problem> {
+    if audience == app.config.issuer || app.live.api(audience).is_some() {
+        return Ok(audience.to_owned());
+    }
+    Err(Problem::unknown("api", audience))
+}
+
+/// The records that a target could reach: it may be wider than the truth, never narrower.
+pub(super) fn reach(target: &Target) -> Filter {
+    let mut filter = Filter::default();
+    match target {
+        Target::Token { token } => filter.token = Some(token.clone()),
+        Target::Grant { grant } => filter.grant = Some(grant.clone()),
+        Target::Session { session } => filter.session = Some(session.clone()),
+        Target::Key { .. } | Target::Everything => {}
+        Target::Device { device } => filter.device = Some(device.clone()),
+        Target::Subject { subject, .. } => filter.user = Some(subject.clone()),
+        Target::Client { client } => filter.client = Some(client.clone()),
+        Target::Audience { audience } => filter.audience = Some(audience.clone()),
+        Target::SubjectClient { subject, client, .. } => {
+            (filter.user, filter.client) = (Some(subject.clone()), Some(client.clone()));
+        }
+        Target::SubjectAudience { subject, audience, .. } => {
+            (filter.user, filter.audience) = (Some(subject.clone()), Some(audience.clone()));
+        }
+        Target::ClientAudience { client, audience } => {
+            (filter.client, filter.audience) = (Some(client.clone()), Some(audience.clone()));
+        }
+        Target::DeviceClient { device, client } => {
+            (filter.device, filter.client) = (Some(device.clone()), Some(client.clone()));
+        }
+    }
+    filter
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> bool {
+        serde_json::from_str::<Named>(text).is_ok_and(|named| named.check().is_ok())
+    }
+
+    #[test]
+    fn every_kind_takes_exactly_its_members() {
+        for (kind, takes) in KINDS {
+            let members: Vec<String> = takes.iter().map(|name| format!(r#","{name}":"x""#)).collect();
+            assert!(check(&format!(r#"{{"kind":"{kind}"{}}}"#, members.concat())), "{kind}");
+            for (place, _) in takes.iter().enumerate() {
+                let mut fewer = members.clone();
+                fewer.remove(place);
+                assert!(!check(&format!(r#"{{"kind":"{kind}"{}}}"#, fewer.concat())), "{kind} without one");
+            }
+            for extra in PARAMETERS.iter().skip(1).filter(|name| !takes.contains(name)) {
+                let more = format!(r#"{{"kind":"{kind}"{},"{extra}":"x"}}"#, members.concat());
+                assert!(!check(&more), "{kind} with {extra}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_member_that_got_lost_never_widens_an_order() {
+        assert!(!check(r#"{"kind":"user_client","user":null,"client":"c"}"#));
+        assert!(!check(r#"{"kind":"user","user":""}"#));
+        assert!(!check(r#"{"kind":"user","user":"u","application":"c"}"#));
+        assert!(!check(r#"{"client":"c"}"#));
+        assert!(!check(r#"{"kind":"planet"}"#));
+    }
+
+    #[test]
+    fn token_text_is_told_from_a_token_id() {
+        assert!(is_token_text(rescind_ledger::Secret::form(Kind::AccessToken, &[1; 32]).reveal()));
+        assert!(is_token_text("eyJh.eyJi.c2ln"));
+        assert!(!is_token_text("AAAAAAAAAAAAAAAAAAAAAA"));
+    }
+}

@@ -1,0 +1,167 @@
+//! Users: the local accounts behind subjects.
+
+use axum::response::Response;
+use rescind_ledger::{Ended, Lane, Reads, User, UserChange};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+
+use super::{
+    call::{Call, created, ok},
+    problem::Problem,
+    target::load_user,
+};
+use crate::{clock::fresh_id, protocol::password};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewUser {
+    user_name: String,
+    email: Option<String>,
+    display_name: Option<String>,
+    password: Option<String>,
+    #[serde(default = "yes")]
+    enabled: bool,
+}
+
+/// An absent member leaves things as they are; `null` removes what may be absent.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangedUser {
+    user_name: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    email: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    display_name: Option<Option<String>>,
+    password: Option<String>,
+    enabled: Option<bool>,
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+pub(super) fn yes() -> bool {
+    true
+}
+
+pub(super) async fn add(call: Call) -> Result<Response, Problem> {
+    let new: NewUser = call.body()?;
+    check_user_name(&new.user_name)?;
+    let user = User {
+        // Never chosen by people, and so never reused: it is the subject of tokens.
+        id: fresh_id("u_"),
+        user_name: new.user_name,
+        email: new.email,
+        display_name: new.display_name,
+        password_hash: hash(new.password).await?,
+        enabled: new.enabled,
+        created_at: call.app.now(),
+    };
+    let shown = show_user(&user);
+    call.app.queue.submit(Lane::Issuing, move |door| door.add_user(&user)).await?;
+    Ok(created(&shown))
+}
+
+pub(super) async fn list(call: Call) -> Result<Response, Problem> {
+    let query = call.query(&["cursor", "limit"])?;
+    let page = call.app.records.store.users(query.find("cursor"), query.limit()?).await?;
+    Ok(ok(&json!({ "items": page.items.iter().map(show_user).collect::<Vec<_>>(), "next": page.next })))
+}
+
+pub(super) async fn show(call: Call) -> Result<Response, Problem> {
+    Ok(ok(&show_user(&load_user(&call.app, call.id()?).await?)))
+}
+
+pub(super) async fn change(call: Call) -> Result<Response, Problem> {
+    let changed: ChangedUser = call.body()?;
+    if let Some(name) = &changed.user_name {
+        check_user_name(name)?;
+    }
+    let id = load_user(&call.app, call.id()?).await?.id;
+    let change = UserChange {
+        user_name: changed.user_name,
+        email: changed.email,
+        display_name: changed.display_name,
+        password_hash: hash(changed.password).await?,
+        enabled: changed.enabled,
+    };
+    let (user, initiator) = (id.clone(), call.initiator.clone());
+    // An ending may hang on it, and endings go first.
+    let ended = call.app.queue.submit(Lane::Ending, move |door| door.change_user(&user, &change, &initiator)).await?;
+    let mut shown = show_user(&load_user(&call.app, &id).await?);
+    show_ended(&mut shown, ended);
+    Ok(ok(&shown))
+}
+
+pub(super) async fn remove(call: Call) -> Result<Response, Problem> {
+    let user = load_user(&call.app, call.id()?).await?;
+    let (id, initiator) = (user.id.clone(), call.initiator.clone());
+    let ended = call.app.queue.submit(Lane::Ending, move |door| door.delete_user(&id, &initiator)).await?;
+    let mut shown = json!({ "id": user.id, "removed": true });
+    show_ended(&mut shown, Some(ended));
+    Ok(ok(&shown))
+}
+
+/// Everything about a user but the password.
+fn show_user(user: &User) -> Value {
+    json!({
+        "id": user.id,
+        "user_name": user.user_name,
+        "email": user.email,
+        "display_name": user.display_name,
+        "has_password": user.password_hash.is_some(),
+        "enabled": user.enabled,
+        "created_at": user.created_at,
+    })
+}
+
+/// Says which entry a change brought with it, if it ended something.
+pub(super) fn show_ended(shown: &mut Value, ended: Option<Ended>) {
+    if let (Some(object), Some(ended)) = (shown.as_object_mut(), ended) {
+        object.insert("ended".to_owned(), json!({ "position": ended.position.to_string(), "fresh": ended.fresh }));
+    }
+}
+
+/// Hashing is slow on purpose, so it runs where it holds nobody up.
+async fn hash(password: Option<String>) -> Result<Option<String>, Problem> {
+    let Some(password) = password else { return Ok(None) };
+    let hashed = tokio::task::spawn_blocking(move || password::hash(&password)).await;
+    let hashed = hashed.map_err(|_| Problem::internal())?;
+    hashed.map(Some).map_err(|why| Problem::refused(why.to_string()))
+}
+
+/// The longest user name, in bytes.
+const USER_NAME_LIMIT: usize = 256;
+
+fn check_user_name(name: &str) -> Result<(), Problem> {
+    let odd =
+        name.is_empty() || name.len() > USER_NAME_LIMIT || name.trim() != name || name.chars().any(char::is_control);
+    if odd {
+        return Err(Problem::refused("a user name has 1 to 256 bytes, no control characters and no spaces around it"));
+    }
+    // A user is named by id or by name: nobody may bear what could be another's id.
+    if name.starts_with("u_") {
+        return Err(Problem::refused("a user name does not begin with `u_`, as user ids do"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_name_is_never_what_an_id_could_be() {
+        assert!(check_user_name("alice@example.org").is_ok());
+        for wrong in ["", " alice", "alice ", "a\nb", "u_AAAAAAAAAAAAAAAAAAAAAA"] {
+            assert!(check_user_name(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn null_removes_and_absence_keeps() {
+        let change: ChangedUser = serde_json::from_str(r#"{"email":null}"#).unwrap();
+        assert_eq!((change.email, change.display_name), (Some(None), None));
+        assert!(serde_json::from_str::<ChangedUser>(r#"{"enable":false}"#).is_err());
+    }
+}

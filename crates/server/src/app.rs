@@ -1,0 +1,193 @@
+//! The only wiring: opens the data directory, builds the live state and starts the writer.
+
+use std::{sync::Arc, thread};
+
+use anyhow::{Context, bail};
+use rescind_check::FingerprintKey;
+use rescind_ledger::{
+    HorizonFact, Initiator, Lane, LedgerError, Live, Queue, Reads, Startup, Store, Target, Timestamp, Writer,
+};
+use rescind_store::{DataDir, FileMarker, Lock, MarkerState, Sqlite, SqliteReads, inspect_marker};
+use zeroize::Zeroizing;
+
+use crate::{
+    clock::{Clock, random},
+    config::{Config, MasterKeySource},
+    egress::Egress,
+    keys::Keys,
+    master_key,
+    pace::Pace,
+    protocol::throttle::Throttle,
+    records::Records,
+    telemetry::Telemetry,
+};
+
+/// Everything a request may reach.
+pub struct App {
+    pub config: Config,
+    pub clock: Clock,
+    pub live: Arc<Live>,
+    pub queue: Arc<Queue>,
+    pub records: Records<SqliteReads>,
+    pub keys: Keys,
+    pub egress: Egress,
+    pub throttle: Throttle,
+    pub telemetry: Telemetry,
+    pub pace: Pace,
+    pub data_dir: DataDir,
+    _lock: Lock,
+}
+
+/// An opened data directory whose writer does not run yet.
+pub struct Opened {
+    pub app: Arc<App>,
+    pub writer: Writer,
+}
+
+/// How many readers there are; more than the cores of a small machine gains nothing.
+const READERS: usize = 8;
+
+impl Opened {
+    /// Opens the data directory, making what is missing. Refuses a database that is not the one it was.
+    pub fn open(config: Config, clock: Clock, pace: Pace) -> anyhow::Result<Self> {
+        let data_dir = DataDir::at(&config.data_dir);
+        data_dir.create()?;
+        let lock = data_dir.lock()?;
+        let mut store = Sqlite::open(&data_dir.database())?;
+        let marker = marker(&data_dir, &mut store)?;
+        let startup = Startup { issuer: &config.issuer, key: FingerprintKey::new(random()) };
+        let live = Arc::new(startup.load(&mut store)?);
+        let secrets = store.secrets()?;
+        let horizons = store.horizons()?;
+        let master = read_master_key(&config, &data_dir, secrets.is_empty())?;
+        let now = clock.now();
+        let ended = |target: &Target| live.position_of(target).is_some();
+        let (keys, fresh_secrets) = Keys::open(*master, &secrets, now, ended)?;
+        let records = Records::new(store.reads(READERS)?, live.clone(), config.cache_bytes);
+        let queue = Arc::new(Queue::default());
+        let mut writer = Writer::new(Box::new(store), Box::new(marker), live.clone(), queue.clone());
+        state_facts(&queue, &mut writer, &config, &horizons, fresh_secrets, now)?;
+        let app = App {
+            egress: Egress::new(&config.egress)?,
+            throttle: Throttle::new(config.limits.sign_in_attempts_per_minute),
+            telemetry: Telemetry::default(),
+            config,
+            clock,
+            live,
+            queue,
+            records,
+            keys,
+            pace,
+            data_dir,
+            _lock: lock,
+        };
+        Ok(Self { app: Arc::new(app), writer })
+    }
+
+    /// Starts the writer on a thread of its own; it ends once the queue is closed and empty.
+    pub fn start(self) -> anyhow::Result<(Arc<App>, thread::JoinHandle<()>)> {
+        let Self { app, mut writer } = self;
+        let (queue, clock) = (app.queue.clone(), app.clock.clone());
+        let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || {
+            while queue.wait() {
+                writer.turn(clock.now());
+            }
+        })?;
+        Ok((app, thread))
+    }
+}
+
+/// Writes the facts a start brings: new keys, and the horizon if it changed.
+fn state_facts(
+    queue: &Queue,
+    writer: &mut Writer,
+    config: &Config,
+    horizons: &[HorizonFact],
+    secrets: Vec<crate::keys::Written>,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let horizon = config.lifetimes.horizon();
+    let stated = horizons.last().map(|fact| fact.secs) == Some(horizon.as_secs());
+    let ticket = queue.submit(Lane::Issuing, move |door| {
+        for (name, sealed) in &secrets {
+            door.put_secret(name, sealed)?;
+        }
+        if !stated {
+            door.state_horizon(horizon)?;
+        }
+        Ok(())
+    });
+    writer.turn(now);
+    Ok(ticket.wait()?)
+}
+
+/// The head marker, if the database is the one it belongs to (DESIGN rule 5).
+fn marker(data_dir: &DataDir, store: &mut Sqlite) -> anyhow::Result<FileMarker> {
+    const HOW: &str = "If this database was put there on purpose, run `rescind epoch open`: everything issued so far is then \
+                       revoked, because revocations may be missing. To go back to a backup, use `rescind restore`.";
+    match inspect_marker(data_dir, store)? {
+        MarkerState::Fresh => Ok(FileMarker::create(data_dir, store)?),
+        MarkerState::Agrees | MarkerState::Behind => Ok(FileMarker::open(data_dir, store)?),
+        MarkerState::Ahead { marker, store } => bail!(
+            "refusing to serve: the database stands at {} ({} commits) but the head marker at {} ({} commits), so an older \
+             database file was put here by hand. {HOW}",
+            store.head,
+            store.commits,
+            marker.head,
+            marker.commits,
+        ),
+        MarkerState::Missing => {
+            bail!("refusing to serve: the head marker `head` is missing beside the database. {HOW}")
+        }
+        MarkerState::Foreign => {
+            bail!("refusing to serve: the head marker belongs to another database than the one beside it. {HOW}")
+        }
+    }
+}
+
+fn read_master_key(config: &Config, data_dir: &DataDir, first_start: bool) -> anyhow::Result<Zeroizing<[u8; 32]>> {
+    match &config.master_key {
+        Some(MasterKeySource::Value(key)) => Ok(key.clone()),
+        Some(MasterKeySource::File(path)) => master_key::read(path),
+        None if first_start => master_key::read_or_make(&data_dir.master_key()),
+        None => master_key::read(&data_dir.master_key()).context(
+            "the master key is missing: it is not part of a backup; put back the `master.key` that belongs to this database",
+        ),
+    }
+}
+
+impl App {
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Signs with fresh keys from now on; the old ones stay published until nothing signed with them can be alive.
+    pub async fn rotate_signing_keys(&self) -> anyhow::Result<()> {
+        let fresh = self.keys.fresh_signing_keys(self.now())?;
+        self.keep_secrets(fresh).await?;
+        self.reload_signing_keys().await
+    }
+
+    /// Takes the stored signing keys into use again, without those that were revoked.
+    pub async fn reload_signing_keys(&self) -> anyhow::Result<()> {
+        let stored = self.records.store.secrets().await?;
+        let made = self.keys.reload(&stored, self.now(), |target| self.live.position_of(target).is_some())?;
+        Ok(self.keep_secrets(made).await?)
+    }
+
+    async fn keep_secrets(&self, secrets: Vec<crate::keys::Written>) -> Result<(), LedgerError> {
+        self.queue
+            .submit(Lane::Issuing, move |door| {
+                secrets.iter().try_for_each(|(name, sealed)| door.put_secret(name, sealed))
+            })
+            .await
+    }
+
+    /// Who acts when the server itself does.
+    #[must_use]
+    pub fn system(rule: &str) -> Initiator {
+        Initiator::System(rule.to_owned())
+    }
+}

@@ -1,0 +1,80 @@
+//! What happens without being asked: forgetting, dispatching, and retiring signing keys.
+
+use std::{sync::Arc, time::Duration};
+
+use rescind_ledger::{Lane, LedgerError, Reads, Sweep, Target, Timestamp, horizon_in_force};
+
+use crate::{
+    app::App,
+    deliveries,
+    keys::{StoredKey, signing_key_name},
+};
+
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// The most rows of a kind that one transaction of a sweep removes, so that requests need not wait for it.
+const SWEEP_ROWS: u32 = 1000;
+const DISPATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// Starts the background tasks; they end with the runtime.
+pub fn spawn(app: &Arc<App>) {
+    let sweeper = app.clone();
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(SWEEP_EVERY);
+        loop {
+            tick.tick().await;
+            if let Err(why) = sweep(&sweeper).await {
+                tracing::error!(error = %why, "forgetting failed; it is tried again");
+            }
+        }
+    });
+    let dispatcher = app.clone();
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(DISPATCH_EVERY);
+        loop {
+            tick.tick().await;
+            if let Err(why) = deliveries::dispatch(&dispatcher).await {
+                tracing::error!(error = %why, "dispatching failed; it is tried again");
+            }
+        }
+    });
+}
+
+/// Removes what can never be honoured again. Returns how many rows went.
+pub async fn sweep(app: &App) -> Result<u64, LedgerError> {
+    let horizons = app.records.store.horizons().await?;
+    let stated = horizon_in_force(&horizons, app.now());
+    let horizon = stated.unwrap_or_else(|| app.config.lifetimes.horizon());
+    let mut rows = 0;
+    loop {
+        let sweep = Sweep { horizon, limit: SWEEP_ROWS };
+        let swept = app.queue.submit(Lane::Issuing, move |door| door.sweep(sweep)).await?;
+        rows += swept.rows;
+        if !swept.more {
+            break;
+        }
+    }
+    retire_signing_keys(app).await?;
+    Ok(rows)
+}
+
+/// Drops signing keys that are revoked, and those that were replaced so long ago that nothing signed with them can be alive.
+async fn retire_signing_keys(app: &App) -> Result<(), LedgerError> {
+    let stored = app.records.store.secrets().await?;
+    let keys: Vec<StoredKey<'_>> = stored.iter().filter_map(|(name, _)| signing_key_name(name)).collect();
+    let longest = app.config.lifetimes.horizon();
+    let replaced = |key: &StoredKey<'_>| {
+        let later = keys.iter().filter(|other| other.algorithm == key.algorithm && other.made_at > key.made_at);
+        later.map(|other| other.made_at).min().is_some_and(|at| app.now().since(Timestamp(at)) > longest)
+    };
+    let revoked = |key: &StoredKey<'_>| app.live.position_of(&Target::Key { key: key.kid.to_owned() }).is_some();
+    let gone: Vec<String> =
+        keys.iter().filter(|key| replaced(key) || revoked(key)).map(|key| key.name.to_owned()).collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    app.queue.submit(Lane::Issuing, move |door| gone.iter().try_for_each(|name| door.delete_secret(name))).await?;
+    app.reload_signing_keys().await.map_err(|why| {
+        tracing::error!(error = %why, "cannot reload the signing keys");
+        LedgerError::Stopped
+    })
+}

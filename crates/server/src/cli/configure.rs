@@ -1,0 +1,241 @@
+//! Who and what there is: users, clients, APIs, devices.
+
+use std::path::Path;
+
+use anyhow::Context;
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+use super::{
+    arguments::{
+        ApiCommand, ApiOptions, ClientCommand, ClientOptions, DeviceCommand, Globals, Output, PageArguments,
+        RegistrationTokenCommand, SwitchArguments, UserCommand,
+    },
+    connection::{Connection, part},
+    failure::Failure,
+    input,
+    issued::page_query,
+    output,
+};
+
+/// The members of a request that were given.
+#[derive(Default)]
+struct Members(Map<String, Value>);
+
+impl Members {
+    fn with(mut self, name: &str, value: Option<impl Into<Value>>) -> Self {
+        if let Some(value) = value {
+            self.0.insert(name.to_owned(), value.into());
+        }
+        self
+    }
+
+    /// A list counts as given when something is in it.
+    fn with_list(self, name: &str, values: &[String]) -> Self {
+        let given = (!values.is_empty()).then(|| json!(values));
+        self.with(name, given)
+    }
+
+    fn with_switch(self, switch: &SwitchArguments) -> Self {
+        let enabled = if switch.enabled { Some(true) } else { switch.disabled.then_some(false) };
+        self.with("enabled", enabled)
+    }
+
+    fn changes(self) -> Result<Value, Failure> {
+        if self.0.is_empty() {
+            return Err(Failure::usage("nothing to change was given"));
+        }
+        Ok(Value::Object(self.0))
+    }
+}
+
+async fn list(
+    globals: &Globals,
+    server: &Connection,
+    path: &str,
+    page: &PageArguments,
+    columns: &[&str],
+) -> Result<(), Failure> {
+    let limit = page.limit.to_string();
+    let answer = server.get(path, &page_query(page, &limit)).await?;
+    output::list(globals, &answer, columns);
+    Ok(())
+}
+
+pub(super) async fn user(globals: &Globals, server: &Connection, command: UserCommand) -> Result<(), Failure> {
+    let answer = match command {
+        UserCommand::Add { name, email, display_name, password } => {
+            let password = input::new_password(&password)?;
+            let body = Members::default()
+                .with("user_name", Some(name))
+                .with("email", email)
+                .with("display_name", display_name)
+                .with("password", Some(password.text.as_str()));
+            let mut answer = server.post("/users", &Value::Object(body.0)).await?;
+            if let Some(object) = answer.as_object_mut().filter(|_| password.made_up) {
+                object.insert("password".to_owned(), json!(password.text.as_str()));
+            }
+            answer
+        }
+        UserCommand::List(page) => {
+            let columns = ["id", "user_name", "email", "display_name", "enabled", "created_at"];
+            return list(globals, server, "/users", &page, &columns).await;
+        }
+        UserCommand::Show { user } => server.get(&format!("/users/{}", part(&user)), &[]).await?,
+        UserCommand::Set { user, switch, rename, email, display_name, password } => {
+            let password = input::password(&password)?;
+            let body = Members::default()
+                .with_switch(&switch)
+                .with("user_name", rename)
+                .with("email", email)
+                .with("display_name", display_name)
+                .with("password", password.as_ref().map(|text| text.as_str()));
+            server.send(Method::PATCH, &format!("/users/{}", part(&user)), &[], Some(&body.changes()?)).await?
+        }
+        UserCommand::Remove { user } => {
+            server.send(Method::DELETE, &format!("/users/{}", part(&user)), &[], None).await?
+        }
+    };
+    output::record(globals, &answer);
+    Ok(())
+}
+
+pub(super) async fn client(globals: &Globals, server: &Connection, command: ClientCommand) -> Result<(), Failure> {
+    let answer = match command {
+        ClientCommand::Add { name, id, options } => {
+            let body = client_members(&options)?.with("name", Some(name)).with("id", id);
+            server.post("/clients", &Value::Object(body.0)).await?
+        }
+        ClientCommand::List(page) => {
+            let columns = ["id", "name", "auth_method", "grant_types", "scopes", "enabled", "created_at"];
+            return list(globals, server, "/clients", &page, &columns).await;
+        }
+        ClientCommand::Show { client } => server.get(&format!("/clients/{}", part(&client)), &[]).await?,
+        ClientCommand::Set { client, switch, name, options } => {
+            let body = client_members(&options)?.with_switch(&switch).with("name", name).changes()?;
+            server.send(Method::PATCH, &format!("/clients/{}", part(&client)), &[], Some(&body)).await?
+        }
+        ClientCommand::Secret { client } => {
+            server.post(&format!("/clients/{}/secret", part(&client)), &json!({})).await?
+        }
+        ClientCommand::Remove { client } => {
+            server.send(Method::DELETE, &format!("/clients/{}", part(&client)), &[], None).await?
+        }
+    };
+    output::record(globals, &answer);
+    Ok(())
+}
+
+fn client_members(options: &ClientOptions) -> Result<Members, Failure> {
+    let keys = options.jwks_file.as_deref().map(json_file).transpose()?;
+    Ok(Members::default()
+        .with_list("redirect_uris", &options.redirect_uris)
+        .with_list("post_logout_redirect_uris", &options.post_logout_redirect_uris)
+        .with_list("grant_types", &options.grant_types)
+        .with_list("scopes", &options.scopes)
+        .with_list("resources", &options.resources)
+        .with("serves", options.serves.clone())
+        .with("auth_method", options.auth_method.clone())
+        .with("jwks", keys)
+        .with("jwks_uri", options.jwks_uri.clone())
+        .with("tls_client_auth_subject_dn", options.tls_subject_dn.clone())
+        .with("tls_client_auth_san_dns", options.tls_san_dns.clone())
+        .with("rotation", options.rotation.clone())
+        .with("rotation_grace_secs", options.rotation_grace_secs)
+        .with("first_party", options.first_party)
+        .with("require_pushed_authorization_requests", options.require_par))
+}
+
+fn json_file(path: &Path) -> anyhow::Result<Value> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
+}
+
+pub(super) async fn api(globals: &Globals, server: &Connection, command: ApiCommand) -> Result<(), Failure> {
+    let answer = match command {
+        ApiCommand::Add { audience, name, options, introspection_client } => {
+            let body = api_members(&options)
+                .with("name", Some(name.unwrap_or_else(|| audience.clone())))
+                .with("audience", Some(audience))
+                .with("introspection_client", introspection_client.then_some(true));
+            server.post("/apis", &Value::Object(body.0)).await?
+        }
+        ApiCommand::List(page) => {
+            let columns = ["audience", "name", "scopes", "token_format", "session_bound", "created_at"];
+            return list(globals, server, "/apis", &page, &columns).await;
+        }
+        ApiCommand::Show { audience } => server.get("/apis", &[("audience", &audience)]).await?,
+        ApiCommand::Set { audience, name, options } => {
+            let body = api_members(&options).with("name", name).changes()?;
+            server.send(Method::PATCH, "/apis", &[("audience", &audience)], Some(&body)).await?
+        }
+        ApiCommand::Remove { audience } => {
+            server.send(Method::DELETE, "/apis", &[("audience", &audience)], None).await?
+        }
+    };
+    if globals.output == Output::Json {
+        output::json(&answer);
+        return Ok(());
+    }
+    let client = answer.get("introspection_client");
+    let own = answer.as_object().map(|members| {
+        let others = members.iter().filter(|(name, _)| *name != "introspection_client");
+        Value::Object(others.map(|(name, value)| (name.clone(), value.clone())).collect())
+    });
+    output::record(globals, own.as_ref().unwrap_or(&answer));
+    if let Some(client) = client {
+        println!("\nthe client by which it introspects");
+        output::record(globals, client);
+    }
+    Ok(())
+}
+
+fn api_members(options: &ApiOptions) -> Members {
+    Members::default()
+        .with_list("scopes", &options.scopes)
+        .with("token_format", options.token_format.clone())
+        .with("access_token_secs", options.access_token_secs)
+        .with("session_bound", options.session_bound)
+}
+
+pub(super) async fn device(globals: &Globals, server: &Connection, command: DeviceCommand) -> Result<(), Failure> {
+    let answer = match command {
+        DeviceCommand::Add { name, external_ids } => {
+            let body = Members::default().with("name", Some(name)).with("external_ids", pairs(&external_ids)?);
+            server.post("/devices", &Value::Object(body.0)).await?
+        }
+        DeviceCommand::List(page) => {
+            let columns = ["id", "name", "external_ids", "enabled", "created_at"];
+            return list(globals, server, "/devices", &page, &columns).await;
+        }
+        DeviceCommand::Show { device } => server.get(&format!("/devices/{}", part(&device)), &[]).await?,
+        DeviceCommand::Set { device, switch, name, external_ids } => {
+            let body = Members::default().with_switch(&switch).with("name", name);
+            let body = body.with("external_ids", pairs(&external_ids)?).changes()?;
+            server.send(Method::PATCH, &format!("/devices/{}", part(&device)), &[], Some(&body)).await?
+        }
+    };
+    output::record(globals, &answer);
+    Ok(())
+}
+
+fn pairs(written: &[String]) -> Result<Option<Value>, Failure> {
+    let mut pairs = Vec::new();
+    for text in written {
+        let (kind, value) =
+            text.split_once('=').ok_or_else(|| Failure::usage("--external-id is written KIND=VALUE"))?;
+        pairs.push(json!({ "kind": kind, "value": value }));
+    }
+    Ok((!pairs.is_empty()).then_some(Value::Array(pairs)))
+}
+
+pub(super) async fn registration_token(
+    globals: &Globals,
+    server: &Connection,
+    command: RegistrationTokenCommand,
+) -> Result<(), Failure> {
+    let RegistrationTokenCommand::New = command;
+    let answer = server.post("/initial-access-tokens", &json!({})).await?;
+    output::record(globals, &answer);
+    Ok(())
+}

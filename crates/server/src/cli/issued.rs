@@ -1,0 +1,144 @@
+//! What was issued and what ended: lists, explanations, revocations, keys.
+
+use serde_json::{Value, json};
+
+use super::{
+    arguments::{
+        FilterArguments, Globals, KeysCommand, ListCommand, Output, PageArguments, RevocationsCommand, TokenArguments,
+    },
+    connection::{Connection, part},
+    failure::Failure,
+    input, output,
+};
+
+/// What is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Grants,
+    Sessions,
+    Tokens,
+}
+
+impl Kind {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Grants => "/grants",
+            Self::Sessions => "/sessions",
+            Self::Tokens => "/tokens",
+        }
+    }
+
+    fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Grants => &["id", "client", "user", "session", "scope", "state", "issued_at", "expires_at"],
+            Self::Sessions => &["id", "user", "device", "ip", "state", "started_at", "touched_at", "expires_at"],
+            Self::Tokens => &["id", "client", "user", "scope", "audiences", "state", "expires_at"],
+        }
+    }
+}
+
+/// The query of a page.
+pub(super) fn page_query<'a>(page: &'a PageArguments, limit: &'a str) -> Vec<(&'static str, &'a str)> {
+    let mut query = vec![("limit", limit)];
+    query.extend(page.cursor.as_deref().map(|cursor| ("cursor", cursor)));
+    query
+}
+
+pub(super) async fn list(
+    globals: &Globals,
+    server: &Connection,
+    kind: Kind,
+    ListCommand::List(filter): ListCommand,
+) -> Result<(), Failure> {
+    let limit = filter.page.limit.to_string();
+    let mut query = page_query(&filter.page, &limit);
+    query.extend(filters(&filter));
+    let answer = server.get(kind.path(), &query).await?;
+    output::list(globals, &answer, kind.columns());
+    Ok(())
+}
+
+fn filters(filter: &FilterArguments) -> Vec<(&'static str, &str)> {
+    let given = [
+        ("user", &filter.user),
+        ("client", &filter.client),
+        ("api", &filter.api),
+        ("session", &filter.session),
+        ("grant", &filter.grant),
+        ("device", &filter.device),
+    ];
+    let mut query: Vec<_> = given.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))).collect();
+    query.extend(filter.all.then_some(("live", "false")));
+    query
+}
+
+pub(super) async fn explain(globals: &Globals, server: &Connection, token: &TokenArguments) -> Result<(), Failure> {
+    let answer = server.post("/explain", &named(token)?).await?;
+    if globals.output == Output::Json {
+        output::json(&answer);
+        return Ok(());
+    }
+    let text = |pointer: &str| answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let alive = answer.get("alive") == Some(&json!(true));
+    println!("{}: {}", if alive { "alive" } else { "dead" }, text("/why"));
+    for line in [text("/hint"), text("/fault")].into_iter().filter(|line| !line.is_empty()) {
+        println!("{line}");
+    }
+    if let Some(record) = answer.get("record") {
+        println!("\n{}", text("/kind").replace('_', " "));
+        output::record(globals, record);
+    }
+    for entry in answer.get("revoked_by").and_then(Value::as_array).into_iter().flatten() {
+        println!("\nrevoked by");
+        output::record(globals, entry);
+    }
+    Ok(())
+}
+
+pub(super) async fn introspect(globals: &Globals, server: &Connection, token: &TokenArguments) -> Result<(), Failure> {
+    let answer = server.post("/introspect", &named(token)?).await?;
+    output::record(globals, &answer);
+    Ok(())
+}
+
+/// The body that names a token, by id or by text.
+fn named(token: &TokenArguments) -> Result<Value, Failure> {
+    Ok(match &token.id {
+        Some(id) => json!({ "token": id }),
+        None => json!({ "token": input::token(token.file.as_deref())?.as_str() }),
+    })
+}
+
+pub(super) async fn revocations(
+    globals: &Globals,
+    server: &Connection,
+    command: RevocationsCommand,
+) -> Result<(), Failure> {
+    match command {
+        RevocationsCommand::List(page) => {
+            let limit = page.limit.to_string();
+            let answer = server.get("/revocations", &page_query(&page, &limit)).await?;
+            output::list(globals, &answer, &["position", "time", "target", "reason", "initiator", "note"]);
+        }
+        RevocationsCommand::Show { position } => {
+            let answer = server.get(&format!("/revocations/{}", part(&position)), &[]).await?;
+            output::record(globals, &answer);
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn keys(globals: &Globals, server: &Connection, command: KeysCommand) -> Result<(), Failure> {
+    let answer = match command {
+        KeysCommand::List => server.get("/keys", &[]).await?,
+        KeysCommand::Rotate => server.post("/keys", &json!({})).await?,
+    };
+    output::list(globals, &answer, &["kid", "alg", "made_at", "signing", "published"]);
+    Ok(())
+}
+
+pub(super) async fn status(globals: &Globals, server: &Connection) -> Result<(), Failure> {
+    let answer = server.get("/status", &[]).await?;
+    output::record(globals, &answer);
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! What the program may believe about its configuration: checked as a whole, every mistake reported at once by its key.
+
+mod network;
+mod read;
+mod written;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+pub use network::NotANetwork;
+pub use read::{ConfigError, Mistakes, from_toml, load};
+
+/// The checked configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Our issuer identifier, without a trailing slash. Never taken from a request.
+    pub issuer: String,
+    pub listen: SocketAddr,
+    pub data_dir: PathBuf,
+    /// Development on loopback: open registration and plain HTTP.
+    pub development: bool,
+    pub tls: Option<Tls>,
+    pub proxy: Proxy,
+    pub lifetimes: Lifetimes,
+    pub limits: Limits,
+    pub registration: Registration,
+    pub egress: Egress,
+    /// Memory for cached records, in bytes.
+    pub cache_bytes: u64,
+    /// The master key, if it comes from the environment rather than the data directory: 32 bytes, hexadecimal.
+    pub master_key: Option<MasterKeySource>,
+}
+
+/// TLS by the server itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// PEM, the whole chain.
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    /// PEM: who may sign client certificates for `tls_client_auth`. Self-signed ones are matched by the client's keys.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// A reverse proxy in front of us.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proxy {
+    /// Peers whose headers are believed, as `address/prefix`.
+    pub trusted: Vec<Network>,
+    /// The header in which such a peer passes the client's certificate, URL-encoded PEM or base64 DER.
+    pub client_certificate_header: Option<String>,
+    /// Whether such a peer passes on only certificates whose chain it has verified; without that, the header serves
+    /// `self_signed_tls_client_auth` alone.
+    pub client_certificate_verified: bool,
+}
+
+/// An address range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    pub address: std::net::IpAddr,
+    pub prefix: u8,
+}
+
+/// How long things live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    pub access_token: Duration,
+    /// Of a grant with all its refresh tokens, absolute.
+    pub refresh_token: Duration,
+    pub id_token: Duration,
+    /// At most ten minutes (RFC 6749 section 4.1.2).
+    pub code: Duration,
+    pub pushed_request: Duration,
+    pub session_idle: Duration,
+    pub session_max: Duration,
+    pub consent: Duration,
+    /// How long a rotated refresh token still brings back the same successor, for new clients; zero is strict.
+    pub rotation_grace: Duration,
+}
+
+impl Lifetimes {
+    /// The horizon: no credential outlives its stamp by more than this.
+    #[must_use]
+    pub fn horizon(&self) -> Duration {
+        let longest = self.session_max + self.refresh_token + self.access_token.max(self.id_token);
+        longest.max(self.consent) + Duration::from_secs(3600)
+    }
+}
+
+/// Limits on what a stranger may ask of us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub header_bytes: usize,
+    pub body_bytes: usize,
+    pub request: Duration,
+    pub connections: usize,
+    /// Wrong passwords per user name and minute, and per address and minute, before sign-in is throttled.
+    pub sign_in_attempts_per_minute: u32,
+    /// How long open requests get to finish at shutdown.
+    pub shutdown: Duration,
+}
+
+/// Dynamic registration (RFC 7591).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Anyone may register: only in development on loopback.
+    Open,
+    /// With an initial access token.
+    InitialAccessToken,
+    Off,
+}
+
+/// Outgoing calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Egress {
+    /// Special-use addresses (loopback, private, link-local, ...) that may be called after all.
+    pub allow: Vec<Network>,
+    /// PEM with further roots to trust.
+    pub ca: Option<PathBuf>,
+}
+
+/// A master key that does not lie in the data directory.
+#[derive(Clone)]
+pub enum MasterKeySource {
+    File(PathBuf),
+    Value(zeroize::Zeroizing<[u8; 32]>),
+}
+
+impl std::fmt::Debug for MasterKeySource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "File({})", path.display()),
+            Self::Value(_) => f.write_str("Value(…)"),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+use super::{super::written::KEYS, *};
+
+fn read(text: &str, env: &[(&str, &str)]) -> Result<Config, Mistakes> {
+    from_toml(text, env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+}
+
+fn mistakes(text: &str, env: &[(&str, &str)]) -> Vec<ConfigError> {
+    read(text, env).map_or_else(|m| m.0, |_| Vec::new())
+}
+
+const EXAMPLE: &str = include_str!("../../../rescind.example.toml");
+
+#[test]
+fn the_example_file_is_the_defaults() {
+    let example = read(EXAMPLE, &[]).unwrap();
+    let defaults = read("", &[]).unwrap();
+    assert_eq!(format!("{example:?}"), format!("{defaults:?}"));
+}
+
+#[test]
+fn the_example_file_names_every_key() {
+    // Each line that is commented out only to keep a default is an assignment behind "# ".
+    let open: Vec<String> = EXAMPLE
+        .lines()
+        .map(|line| {
+            line.strip_prefix("# ").filter(|l| l.starts_with('[') || l.contains(" = ")).unwrap_or(line).to_owned()
+        })
+        .collect();
+    let table: toml::Table = open.join("\n").parse().unwrap();
+    for key in KEYS {
+        let found = match key.split_once('.') {
+            Some((section, name)) => table.get(section).and_then(|s| s.get(name)),
+            None => table.get(key),
+        };
+        assert!(found.is_some(), "{key} is not in the example");
+    }
+}
+
+#[test]
+fn every_key_is_read() {
+    // A date is right for none of them, so a key that nobody reads would go without a mistake.
+    let variables: Vec<String> = KEYS.iter().map(|key| format!("{key} = 1979-05-27")).collect();
+    let mistakes = mistakes(&variables.join("\n"), &[]);
+    for key in KEYS {
+        assert!(mistakes.iter().any(|m| m.key == key && m.why.starts_with("found 1979-05-27")), "{key}: {mistakes:?}");
+    }
+}
+
+#[test]
+fn one_mistake_is_reported_by_its_key_with_what_was_found_and_expected() {
+    // The text, the environment, the key, and words from the reason.
+    type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str, &'static str);
+    let table: &[Case] = &[
+        ("isuer = 'x'", &[], "isuer", "unknown; expected one of issuer"),
+        ("[limits]\nheaders = 1", &[], "limits.headers", "expected one of header_bytes"),
+        ("[limit]\nheader_bytes = 1", &[], "limit", "unknown"),
+        ("limits = 3", &[], "limits", "expected a table"),
+        ("issuer = ", &[], "configuration", "line 1"),
+        ("\n\nissuer = 'a", &[], "configuration", "line 3"),
+        ("", &[("RESCIND_ISUER", "x")], "RESCIND_ISUER", "unknown"),
+        ("", &[("RESCIND_LIMITS_BODY_BYTES", "1")], "RESCIND_LIMITS_BODY_BYTES", "unknown"),
+        ("", &[("RESCIND_LIMITS__BODY_BYTES", "many")], "limits.body_bytes", "\"many\" (from the environment)"),
+        ("issuer = 'https://id.example/'", &[], "issuer", "no slash at the end"),
+        ("issuer = 'https://id.example?x'", &[], "issuer", "no query"),
+        ("issuer = 'https://id.example#x'", &[], "issuer", "no fragment"),
+        ("issuer = 'https://ID.example'", &[], "issuer", "written as \"https://id.example\""),
+        ("issuer = 'https://id.example:443'", &[], "issuer", "written as"),
+        ("issuer = 'https://me@id.example'", &[], "issuer", "user name"),
+        ("issuer = 'id.example'", &[], "issuer", "absolute"),
+        ("issuer = 'ftp://id.example'", &[], "issuer", "https URL"),
+        ("issuer = 'http://id.example'", &[], "issuer", "loopback hosts only"),
+        ("issuer = ''", &[], "issuer", "not empty"),
+        ("listen = '0.0.0.0:80'", &[], "issuer", "must be given"),
+        ("listen = 'here'", &[], "listen", "address and port"),
+        ("listen = '0.0.0.0:80'\nissuer = 'https://a.example'\ndevelopment = true", &[], "development", "loopback"),
+        ("development = 'yes'", &[], "development", "true or false"),
+        ("registration = 'open'", &[], "registration", "development = true"),
+        ("registration = 'closed'", &[], "registration", "\"off\""),
+        ("[lifetimes]\ncode_secs = 601", &[], "lifetimes.code_secs", "from 1 to 600"),
+        ("[lifetimes]\ncode_secs = -1", &[], "lifetimes.code_secs", "found -1"),
+        (
+            "[lifetimes]\nsession_idle_secs = 700000",
+            &[],
+            "lifetimes.session_idle_secs",
+            "session_max_secs, which is 604800",
+        ),
+        (
+            "[lifetimes]\nrefresh_token_secs = 60",
+            &[],
+            "lifetimes.access_token_secs",
+            "at most lifetimes.refresh_token_secs",
+        ),
+        ("[limits]\nheader_bytes = 100", &[], "limits.header_bytes", "from 8192"),
+        ("[limits]\nconnections = 0", &[], "limits.connections", "from 1"),
+        ("[tls]\ncertificate = 'a'", &[], "tls.key", "together"),
+        ("[tls]\nkey = 'a'", &[], "tls.certificate", "together"),
+        ("[tls]\nclient_ca = 'a'", &[], "tls.certificate", "needs our own TLS"),
+        ("[proxy]\ntrusted = ['10.0.0.0/33']", &[], "proxy.trusted", "\"10.0.0.0/33\", expected an address range"),
+        ("[proxy]\ntrusted = '10.0.0.0/8'", &[], "proxy.trusted", "a list"),
+        ("[proxy]\nclient_certificate_header = 'x'", &[], "proxy.trusted", "needs a trusted peer"),
+        ("[proxy]\nclient_certificate_verified = true", &[], "proxy.client_certificate_header", "needs it"),
+        ("[egress]\nallow = ['nowhere']", &[], "egress.allow", "nowhere"),
+        ("", &[("RESCIND_MASTER_KEY", "abc")], "RESCIND_MASTER_KEY", "64 hexadecimal digits"),
+    ];
+    for (text, env, key, words) in table {
+        let found = mistakes(text, env);
+        let [only] = found.as_slice() else { panic!("{text:?} {env:?}: {found:?}") };
+        assert_eq!(only.key, *key, "{text:?} {env:?}");
+        assert!(only.why.contains(words), "{text:?} {env:?}: {only:?}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once_one_a_line() {
+    let text = "issuer = 'id'\nlisten = 3\nnew = 1\n[limits]\nrequest_secs = 0\nbody_bytes = '1'";
+    let shown = read(text, &[("RESCIND_X", "1")]).unwrap_err().to_string();
+    let mut keys: Vec<&str> = shown.lines().map(|l| l.split_once(':').unwrap().0).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["RESCIND_X", "issuer", "limits.body_bytes", "limits.request_secs", "listen", "new"]);
+}
+
+#[test]
+fn the_environment_overrides_the_file_at_every_depth() {
+    let env = [
+        ("RESCIND_ISSUER", "https://id.example"),
+        ("RESCIND_DEVELOPMENT", "true"),
+        ("RESCIND_LIMITS__BODY_BYTES", "2048"),
+        ("RESCIND_PROXY__TRUSTED", "10.0.0.0/8, ::1"),
+        ("RESCIND_LOG", "debug"),
+        ("RESCIND_SHIM_ANYTHING", "1"),
+        ("PATH", "/bin"),
+    ];
+    let config = read("issuer = 'https://other.example'\n[limits]\nbody_bytes = 4096", &env).unwrap();
+    assert_eq!(config.issuer, "https://id.example");
+    assert_eq!(config.limits.body_bytes, 2048);
+    assert_eq!(config.proxy.trusted.len(), 2);
+    assert_eq!(config.registration, Registration::Open);
+}
+
+#[test]
+fn the_issuer_defaults_to_the_loopback_address_listened_on() {
+    assert_eq!(read("listen = '[::1]:9'", &[]).unwrap().issuer, "http://[::1]:9");
+    assert_eq!(read("[tls]\ncertificate = 'c'\nkey = 'k'", &[]).unwrap().issuer, "https://127.0.0.1:8080");
+}
+
+#[test]
+fn a_plain_http_issuer_may_be_any_loopback_host_and_may_have_a_path() {
+    for issuer in
+        ["http://localhost:1", "http://127.9.9.9", "http://[::1]:8080", "http://a.localhost/x", "https://e.example/t/1"]
+    {
+        assert_eq!(read(&format!("issuer = '{issuer}'"), &[]).unwrap().issuer, issuer);
+    }
+}
+
+#[test]
+fn a_master_key_is_read_and_never_shown() {
+    let key = "00ff".repeat(16);
+    let config = read("", &[("RESCIND_MASTER_KEY", &key)]).unwrap();
+    let Some(MasterKeySource::Value(value)) = &config.master_key else { panic!("{config:?}") };
+    assert_eq!((value[0], value[31]), (0, 255));
+    assert!(!format!("{config:?}").contains("255"));
+    let wrong = format!("{}x", "ab12".repeat(16));
+    let shown = read("", &[("RESCIND_MASTER_KEY", &wrong)]).unwrap_err().to_string();
+    assert!(!shown.contains("ab12"), "{shown}");
+    let both = mistakes("master_key_file = 'k'", &[("RESCIND_MASTER_KEY", &key)]);
+    assert_eq!(both[0].key, "master_key_file");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_mistake_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rescind.toml");
+    let none = std::iter::empty();
+    assert!(load(Some(&file), none.clone()).unwrap_err().to_string().contains("rescind.toml: cannot be read"));
+    std::fs::write(&file, "cache_bytes = 2000000").unwrap();
+    assert_eq!(load(Some(&file), none).unwrap().cache_bytes, 2_000_000);
+}
+
+#[test]
+fn the_longest_lifetimes_fit_the_horizon() {
+    let config = read("[lifetimes]\nconsent_secs = 158112000", &[]).unwrap();
+    assert!(config.lifetimes.horizon() > config.lifetimes.consent);
+}

@@ -1,0 +1,106 @@
+//! Metadata (RFC 8414, OpenID Connect Discovery 1.0) and the published keys (RFC 7517): only what answers is advertised.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+};
+use rescind_jose::assertion::{KEY_ALGORITHMS, SECRET_ALGORITHMS};
+use rescind_ledger::ClientAuthMethod;
+use serde_json::{Value, json};
+
+use crate::{
+    app::App,
+    config::Registration,
+    protocol::{cors, error::answer, mint::STANDARD_SCOPES},
+};
+
+/// The metadata document, the same at every well-known path.
+pub async fn metadata(State(app): State<Arc<App>>) -> Response {
+    public(answer(StatusCode::OK, "application/json", describe(&app).to_string()))
+}
+
+/// The keys that our tokens may be signed with.
+pub async fn jwks(State(app): State<Arc<App>>) -> Response {
+    public(answer(StatusCode::OK, "application/json", app.keys.ring().published.to_jwks().to_string()))
+}
+
+/// Anybody may read it, and keep it for a minute: a revoked key must not linger in caches.
+fn public(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
+    headers.remove(header::PRAGMA);
+    cors::open(response)
+}
+
+fn methods(app: &App, with_public: bool) -> Vec<&'static str> {
+    let has_certificates = app.config.tls.is_some() || app.config.proxy.client_certificate_header.is_some();
+    ClientAuthMethod::ALL
+        .into_iter()
+        .filter(|method| match method {
+            ClientAuthMethod::TlsClientAuth | ClientAuthMethod::SelfSignedTlsClientAuth => has_certificates,
+            ClientAuthMethod::None => with_public,
+            _ => true,
+        })
+        .map(ClientAuthMethod::name)
+        .collect()
+}
+
+fn describe(app: &App) -> Value {
+    let issuer = &app.config.issuer;
+    let at = |path: &str| format!("{issuer}{path}");
+    let algorithms: Vec<&str> = KEY_ALGORITHMS.iter().chain(&SECRET_ALGORITHMS).copied().collect();
+    let mut scopes: Vec<String> = STANDARD_SCOPES.iter().map(|scope| (*scope).to_owned()).collect();
+    scopes.retain(|scope| scope != "address" && scope != "phone");
+    app.live.look(|_, configuration| {
+        for scope in configuration.apis.values().flat_map(|api| &api.scopes) {
+            if !scopes.contains(scope) {
+                scopes.push(scope.clone());
+            }
+        }
+    });
+    let (all, confidential) = (methods(app, true), methods(app, false));
+    let mut document = json!({
+        "issuer": issuer,
+        "authorization_endpoint": at("/authorize"),
+        "token_endpoint": at("/token"),
+        "userinfo_endpoint": at("/userinfo"),
+        "jwks_uri": at("/jwks"),
+        "revocation_endpoint": at("/revoke"),
+        "introspection_endpoint": at("/introspect"),
+        "end_session_endpoint": at("/logout"),
+        "pushed_authorization_request_endpoint": at("/par"),
+        "require_pushed_authorization_requests": false,
+        "scopes_supported": scopes,
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256", "ES256"],
+        "token_endpoint_auth_methods_supported": all,
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
+        "revocation_endpoint_auth_methods_supported": all,
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
+        "introspection_endpoint_auth_methods_supported": confidential,
+        "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
+        "introspection_signing_alg_values_supported": ["RS256", "ES256"],
+        "code_challenge_methods_supported": ["S256"],
+        "prompt_values_supported": ["none", "login", "consent"],
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "sid", "name", "preferred_username", "email"],
+        "authorization_response_iss_parameter_supported": true,
+        "claims_parameter_supported": false,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+    });
+    if let Some(members) = document.as_object_mut() {
+        if app.config.registration != Registration::Off {
+            members.insert("registration_endpoint".to_owned(), at("/register").into());
+        }
+        if app.config.tls.is_some() {
+            members.insert("tls_client_certificate_bound_access_tokens".to_owned(), true.into());
+        }
+    }
+    document
+}

@@ -1,0 +1,113 @@
+//! What goes wrong before a person's eyes and cannot be handed to the client: an error page.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+};
+use rescind_ledger::{LedgerError, StoreError};
+
+use crate::{
+    app::App,
+    clock::fresh_id,
+    protocol::{
+        error::ProtocolError,
+        pages::{ErrorPage, Site, page},
+    },
+};
+
+/// Why a person sees an error page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The request was answered before.
+    Answered,
+    /// The request makes no sense, or nothing in it can be trusted.
+    BadRequest(&'static str),
+    /// The pending request is gone or too old.
+    Expired,
+    /// The form did not come from a page of ours in this browser.
+    NotFromHere,
+    /// Something broke here.
+    Server,
+    TooLarge,
+    /// The store cannot answer or be written now.
+    Unavailable,
+}
+
+impl Trouble {
+    fn words(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::Answered => (
+                StatusCode::BAD_REQUEST,
+                "This request has been answered",
+                "Go back to the application. If you are not signed in there, start again from it.",
+            ),
+            Self::BadRequest(explanation) => (StatusCode::BAD_REQUEST, "This link does not work", explanation),
+            Self::Expired => (
+                StatusCode::BAD_REQUEST,
+                "This page has expired",
+                "It was open for too long, or the application has been changed. Go back to the application and start again.",
+            ),
+            Self::NotFromHere => (
+                StatusCode::BAD_REQUEST,
+                "This page is out of date",
+                "The form does not belong to this browser, or somebody else has signed in here since. Check that cookies are \
+                 allowed, go back to the application and start again.",
+            ),
+            Self::Server => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Something went wrong",
+                "It is not your fault. Go back to the application and start again.",
+            ),
+            Self::TooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "This is too much", "The request is larger than what is accepted here.")
+            }
+            Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Not possible just now",
+                "The server cannot do this at the moment. Wait a little and send the page again.",
+            ),
+        }
+    }
+
+    /// The page that says so.
+    #[must_use]
+    pub fn page(self, app: &App) -> Response {
+        let (status, title, explanation) = self.words();
+        let reference = fresh_id("e_");
+        tracing::info!(reference, trouble = ?self, "error page");
+        let site = Site::of(&app.config.issuer);
+        let mut response =
+            page(status, &ErrorPage { site, title, explanation, reference: &reference, back: None }, &[]);
+        if self == Self::Unavailable {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(why: StoreError) -> Self {
+        ProtocolError::from(why).into()
+    }
+}
+
+impl From<LedgerError> for Trouble {
+    fn from(why: LedgerError) -> Self {
+        match why {
+            LedgerError::Revoked => Self::Expired,
+            LedgerError::Replayed => Self::Answered,
+            LedgerError::Refused(_) | LedgerError::Stopped | LedgerError::Store(_) => ProtocolError::from(why).into(),
+        }
+    }
+}
+
+impl From<ProtocolError> for Trouble {
+    fn from(why: ProtocolError) -> Self {
+        match why.status() {
+            StatusCode::SERVICE_UNAVAILABLE => Self::Unavailable,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            status if status.is_server_error() => Self::Server,
+            _ => Self::BadRequest("The application sent you here with a request that cannot be understood."),
+        }
+    }
+}

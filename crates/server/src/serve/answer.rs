@@ -1,0 +1,142 @@
+//! One request: its body within limits, the router within time, and an answer whatever happens inside.
+
+use std::{
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::body::Body as RouterBody;
+use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
+use http_body_util::BodyExt;
+use hyper::{
+    Request, Response, StatusCode,
+    body::{Body, Frame, Incoming, SizeHint},
+    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+};
+use tokio::time::timeout;
+use tower::Service;
+
+use super::connection::{Open, Shared};
+
+/// Answers one request. Never fails: what goes wrong is an answer too.
+pub(super) async fn answer<P>(
+    shared: Arc<Shared<P>>,
+    request: Request<Incoming>,
+) -> Result<Response<Answer>, Infallible>
+where
+    P: Clone + Send + Sync + 'static,
+{
+    let open = shared.activity.begin();
+    let response = routed(&shared, request).await.unwrap_or_else(Refusal::into_response);
+    Ok(response.map(|body| Answer { body, _open: open }))
+}
+
+async fn routed<P>(shared: &Shared<P>, request: Request<Incoming>) -> Result<Response<RouterBody>, Refusal>
+where
+    P: Clone + Send + Sync + 'static,
+{
+    let limits = &shared.limits;
+    let (mut head, body) = request.into_parts();
+    let body = match body.is_end_stream() {
+        true => RouterBody::empty(),
+        // Before the router runs, so that no handler ever waits for a slow client.
+        false => timeout(limits.request, gather(body, limits.body_bytes)).await.map_err(|_| Refusal::SlowBody)??,
+    };
+    head.extensions.insert(shared.peer.clone());
+    let mut router = shared.router.clone();
+    let call = async move { router.call(Request::from_parts(head, body)).await };
+    match timeout(limits.request, AssertUnwindSafe(call).catch_unwind()).await {
+        Ok(Ok(Ok(response))) => Ok(response),
+        Ok(Ok(Err(never))) => match never {},
+        Ok(Err(_)) => Err(Refusal::Panic),
+        Err(_) => Err(Refusal::SlowAnswer),
+    }
+}
+
+/// The whole body; one that arrived in one piece, as most do, is not copied.
+async fn gather(mut body: Incoming, most: usize) -> Result<RouterBody, Refusal> {
+    let most_u64 = u64::try_from(most).unwrap_or(u64::MAX);
+    if body.size_hint().lower() > most_u64 {
+        return Err(Refusal::LargeBody);
+    }
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Refusal::BrokenBody)?.into_data() else { continue };
+        if first.len() + all.len() + data.len() > most {
+            return Err(Refusal::LargeBody);
+        }
+        if first.is_empty() && all.is_empty() {
+            first = data;
+        } else {
+            all.extend_from_slice(&std::mem::take(&mut first));
+            all.extend_from_slice(&data);
+        }
+    }
+    let whole = if all.is_empty() { first } else { all.freeze() };
+    Ok(RouterBody::from(whole))
+}
+
+/// Why the router did not answer.
+enum Refusal {
+    LargeBody,
+    BrokenBody,
+    SlowBody,
+    SlowAnswer,
+    Panic,
+}
+
+impl Refusal {
+    fn into_response(self) -> Response<RouterBody> {
+        let (status, code, description) = match self {
+            Self::LargeBody => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "the body is too large"),
+            Self::BrokenBody => (StatusCode::BAD_REQUEST, "invalid_request", "the body is not whole"),
+            Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "invalid_request", "the body came too slowly"),
+            Self::SlowAnswer => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "no answer in time"),
+            Self::Panic => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "an error of ours"),
+        };
+        if status.is_server_error() {
+            tracing::error!(%status, description, "request not answered by its handler");
+        }
+        let json = format!(r#"{{"error":"{code}","error_description":"{description}"}}"#);
+        let mut response = Response::new(RouterBody::from(json));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+/// An answer's body; while it is being sent, its connection is not idle.
+pub(super) struct Answer {
+    body: RouterBody,
+    _open: Open,
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

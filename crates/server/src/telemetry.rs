@@ -1,0 +1,65 @@
+//! What operators see: counters and histograms in Prometheus' text form. Labels never carry names of people or tokens.
+
+use metrics::{Counter, Histogram, Key, KeyName, Label, Metadata, Recorder, SharedString, Unit};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+/// The server's own recorder: not a global, so that two servers in one process do not mix.
+pub struct Telemetry {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+    introspections: [Counter; 2],
+    /// Seconds from an accepted order to its acknowledgement.
+    pub revoke_seconds: Histogram,
+}
+
+const LEVEL: Metadata<'static> = Metadata::new("rescind", metrics::Level::INFO, None);
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        let describe = |name: &'static str, text: &'static str| {
+            recorder.describe_counter(KeyName::from(name), None, SharedString::from(text));
+        };
+        describe("rescind_introspections_total", "Introspection answers, by whether the token was active.");
+        describe("rescind_revocations_total", "Orders carried out, by kind of target and reason.");
+        describe("rescind_tokens_issued_total", "Access tokens issued, by grant type.");
+        describe("rescind_requests_refused_total", "Requests answered with an error, by error code.");
+        let revoke = KeyName::from("rescind_revoke_seconds");
+        recorder.describe_histogram(revoke.clone(), Some(Unit::Seconds), "From order to acknowledgement.".into());
+        let answer = |active: &'static str| {
+            let key = Key::from_parts("rescind_introspections_total", vec![Label::new("active", active)]);
+            recorder.register_counter(&key, &LEVEL)
+        };
+        let introspections = [answer("false"), answer("true")];
+        let revoke_seconds = recorder.register_histogram(&Key::from_name(revoke), &LEVEL);
+        Self { handle, introspections, revoke_seconds, recorder }
+    }
+}
+
+impl Telemetry {
+    /// Counts one introspection answer.
+    pub fn introspected(&self, active: bool) {
+        if let Some(counter) = self.introspections.get(usize::from(active)) {
+            counter.increment(1);
+        }
+    }
+
+    /// Counts an event, with labels from a fixed set.
+    pub fn count(&self, name: &'static str, labels: &[(&'static str, &'static str)]) {
+        let labels: Vec<_> = labels.iter().map(|(key, value)| Label::new(*key, *value)).collect();
+        self.recorder.register_counter(&Key::from_parts(name, labels), &LEVEL).increment(1);
+    }
+
+    /// Sets a gauge.
+    pub fn gauge(&self, name: &'static str, value: f64) {
+        self.recorder.register_gauge(&Key::from_name(name), &LEVEL).set(value);
+    }
+
+    /// Everything, as `/metrics` shows it.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.handle.run_upkeep();
+        self.handle.render()
+    }
+}
