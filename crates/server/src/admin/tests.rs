@@ -242,6 +242,10 @@ async fn revoking_the_key_that_signs_puts_another_in_its_place_and_takes_it_out_
     let on_socket = local_router(&app);
     let keys = local(&on_socket, "GET", "/keys", None).await.1;
     let kid = keys["items"][0]["kid"].as_str().unwrap().to_owned();
+    local(&on_socket, "POST", "/clients", Some(json!({"id": "robot", "name": "Robot"}))).await;
+    token(&app, "robot", "", &app.config.issuer).await;
+    let preview = local(&on_socket, "GET", &format!("/revocations/preview?kind=key&key={kid}"), None).await.1;
+    assert_eq!(preview["access_tokens"], 0, "the key did not sign it");
     let order = json!({"target": {"kind": "key", "key": kid}, "reason": "key_compromise"});
     assert_eq!(local(&on_socket, "POST", "/revocations", Some(order.clone())).await.0, StatusCode::CREATED);
     assert!(app.keys.ring().published.kids().all(|one| one != kid));

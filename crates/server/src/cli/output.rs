@@ -1,6 +1,8 @@
 //! Answers, as tables or as JSON.
 
 use comfy_table::{Table, presets};
+use rescind_ledger::{Initiator, Target};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::arguments::{Globals, Output};
@@ -57,13 +59,25 @@ fn cell(member: &str, value: Option<&Value>) -> String {
         }
         // What a stranger chose, such as a user agent, must not speak to the terminal.
         Some(Value::String(text)) => text.replace(char::is_control, "\u{fffd}"),
-        Some(Value::Array(items)) => items.iter().map(|item| cell("", Some(item))).collect::<Vec<_>>().join(" "),
-        Some(Value::Object(members)) => {
+        Some(Value::Array(items)) => {
+            let between = if items.iter().any(Value::is_object) { "\n" } else { " " };
+            items.iter().map(|item| cell("", Some(item))).collect::<Vec<_>>().join(between)
+        }
+        Some(object @ Value::Object(members)) => {
+            if let Some(words) = words(object) {
+                return words.replace(char::is_control, "\u{fffd}");
+            }
             let shown = |(name, value): (&String, &Value)| format!("{name}={}", cell(name, Some(value)));
             members.iter().filter(|(_, value)| !value.is_null()).map(shown).collect::<Vec<_>>().join(" ")
         }
         Some(other) => other.to_string(),
     }
+}
+
+/// What is ended and who did it, as the ledger itself puts it into words.
+fn words(object: &Value) -> Option<String> {
+    let target = Target::deserialize(object).map(|target| target.to_string());
+    target.or_else(|_| Initiator::deserialize(object).map(|initiator| initiator.to_string())).ok()
 }
 
 fn moment(millis: i64) -> Option<String> {
@@ -80,7 +94,9 @@ mod tests {
         assert_eq!(cell("expires_at", Some(&json!(1_700_000_000_123_i64))), "2023-11-14T22:13:20Z");
         assert_eq!(cell("idle_secs", Some(&json!(60))), "60");
         assert_eq!(cell("scopes", Some(&json!(["a", "b"]))), "a b");
-        assert_eq!(cell("target", Some(&json!({"kind": "client", "client": "c"}))), "client=c kind=client");
+        assert_eq!(cell("target", Some(&json!({"kind": "client", "client": "c"}))), "client c");
+        assert_eq!(cell("initiator", Some(&json!({"kind": "system", "id": "restore"}))), "system restore");
+        assert_eq!(cell("by_api", Some(&json!([{"api": "a", "access_tokens": 2}]))), "access_tokens=2 api=a");
         assert_eq!(cell("device", None), "");
         assert_eq!(cell("user_agent", Some(&json!("a\u{1b}[2J"))), "a\u{fffd}[2J");
     }

@@ -1,0 +1,4 @@
+//! The whole server from outside: the command line, and every command that the documents show.
+
+mod cli;
+mod readme;
