@@ -60,13 +60,13 @@ pub async fn run_server_at(mut config: Config, clock: Clock) -> anyhow::Result<R
     let (app, writer) = opening.await??;
     background::spawn(&app);
     let (stop, stopped) = watch::channel(false);
-    let mut listeners = Vec::new();
-    let (limits, router, mut end) = (app.config.limits.clone(), crate::router(&app), stopped.clone());
+    // First the socket: whoever sees `/readyz` answer may give orders at once.
+    let mut listeners = vec![listen_locally(&app, stopped.clone()).await?];
+    let (limits, router, mut end) = (app.config.limits.clone(), crate::router(&app), stopped);
     let secure = tls.clone();
     listeners.push(tokio::spawn(async move {
         serve::serve(listener, secure, router, &limits, async move { end.wait_for(|stop| *stop).await.is_ok() }).await
     }));
-    listeners.push(listen_locally(&app, stopped).await?);
     if let Some(tls) = tls {
         tokio::spawn(async move { tls.reload_on_hangup().await });
     }

@@ -1,0 +1,112 @@
+//! Clients built on libraries that nobody here wrote, and a browser: each signs in, uses, revokes, and sees refusal.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use rescind_jose::{Algorithm, SigningKey};
+use serde_json::{Value, json};
+
+use crate::{
+    parts::{self, Subject, programs, run},
+    server::Server,
+    tls::Authority,
+};
+
+fn node(program: &str) -> Command {
+    let mut command = Command::new("node");
+    command.arg(programs().join(program));
+    command
+}
+
+#[tokio::test]
+async fn openid_client_signs_in_revokes_and_is_refused() -> Result<()> {
+    let Some(_) = parts::find() else { return Ok(()) };
+    let server = Server::start().await?;
+    let subject = Subject::add(&server, json!({})).await?;
+    let mut command = node("openid_client.mjs");
+    subject.tell(&mut command);
+    run(command, &server).await
+}
+
+#[tokio::test]
+async fn openid_client_authenticates_with_the_secret_as_a_key() -> Result<()> {
+    let Some(_) = parts::find() else { return Ok(()) };
+    let server = Server::start().await?;
+    let subject = Subject::add(&server, json!({ "auth_method": "client_secret_jwt", "rotation": "each_use" })).await?;
+    let mut command = node("openid_client.mjs");
+    subject.tell(&mut command);
+    command.env("CLIENT_AUTH_METHOD", "client_secret_jwt");
+    run(command, &server).await
+}
+
+#[tokio::test]
+async fn oauth4webapi_signs_in_revokes_and_is_refused() -> Result<()> {
+    let Some(_) = parts::find() else { return Ok(()) };
+    let server = Server::start().await?;
+    let subject = Subject::add(&server, json!({ "auth_method": "client_secret_post" })).await?;
+    let mut command = node("oauth4webapi.mjs");
+    subject.tell(&mut command);
+    command.env("CLIENT_AUTH_METHOD", "client_secret_post");
+    run(command, &server).await
+}
+
+#[tokio::test]
+async fn oauth4webapi_authenticates_with_a_private_key_and_reads_signed_introspection() -> Result<()> {
+    let Some(_) = parts::find() else { return Ok(()) };
+    let server = Server::start().await?;
+    let key = SigningKey::generate(Algorithm::Es256)?;
+    let keys = json!({ "keys": [key.public_jwk()] });
+    let subject = Subject::add(&server, json!({ "auth_method": "private_key_jwt", "jwks": keys })).await?;
+    let mut command = node("oauth4webapi.mjs");
+    subject.tell(&mut command);
+    command.env("CLIENT_JWK", private_jwk(&key)?.to_string()).env("INTROSPECTION_JWT", "1");
+    run(command, &server).await
+}
+
+/// The key as its holder writes it. The private number stands behind the version in the inner structure (RFC 5915).
+fn private_jwk(key: &SigningKey) -> Result<Value> {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    let version_and_length = [2, 1, 1, 4, 32];
+    let pkcs8 = key.to_pkcs8();
+    let at = pkcs8.windows(version_and_length.len()).position(|bytes| bytes == version_and_length);
+    let start = at.context("no private number")? + version_and_length.len();
+    let mut jwk = key.public_jwk();
+    jwk["d"] = URL_SAFE_NO_PAD.encode(pkcs8.get(start..start + 32).context("too short")?).into();
+    Ok(jwk)
+}
+
+#[tokio::test]
+async fn authlib_signs_in_revokes_and_is_refused() -> Result<()> {
+    let Some(parts) = parts::find() else { return Ok(()) };
+    let server = Server::start().await?;
+    let subject = Subject::add(&server, json!({})).await?;
+    let mut command = Command::new(parts.join("python/bin/python"));
+    command.arg("-B").arg(programs().join("authlib_client.py"));
+    subject.tell(&mut command);
+    run(command, &server).await
+}
+
+#[tokio::test]
+async fn openidconnect_over_tls_signs_in_revokes_and_is_refused() -> Result<()> {
+    let Some(parts) = parts::find() else { return Ok(()) };
+    let authority = Authority::make()?;
+    let server = Server::start_over_tls(&authority).await?;
+    let subject = Subject::add(&server, json!({})).await?;
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["run", "--quiet", "--locked", "--manifest-path"]).arg(programs().join("openidconnect/Cargo.toml"));
+    // Beside our own build: a project outside the workspace would share nothing with it.
+    command.env("CARGO_TARGET_DIR", parts.join("openidconnect")).env("CA_FILE", authority.file(&server)?);
+    subject.tell(&mut command);
+    run(command, &server).await
+}
+
+#[tokio::test]
+async fn a_person_with_a_browser_signs_in_consents_and_signs_out() -> Result<()> {
+    let Some(parts) = parts::find() else { return Ok(()) };
+    let server = Server::start().await?;
+    let subject = Subject::add(&server, json!({ "name": "Orders Notebook" })).await?;
+    let mut command = node("browser.mjs");
+    subject.tell(&mut command);
+    command.env("SHOTS", parts.with_file_name("shots"));
+    run(command, &server).await
+}

@@ -1,0 +1,14 @@
+//! Black-box tests: the real program on a loopback port, met only over the wire, as clients and people meet it.
+
+mod application;
+mod clients;
+mod parts;
+mod person;
+mod registration;
+mod revocation;
+mod server;
+mod tls;
+
+// The other clients' reader of sign-in pages: there should be one in the project.
+#[path = "../../../../blackbox/openidconnect/src/page.rs"]
+mod page;
