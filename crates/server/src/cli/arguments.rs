@@ -129,6 +129,12 @@ pub(super) struct DemoArguments {
     /// Ends after the tour.
     #[arg(long)]
     pub(super) exit: bool,
+    /// How many people the company has.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(3..=200))]
+    pub(super) users: u32,
+    /// How many access tokens there are: 10000 if absent, 2000 in a debug build, and at least four for each person.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) tokens: Option<u32>,
 }
 
 /// A page of a list.
