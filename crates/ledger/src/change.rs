@@ -107,9 +107,14 @@ impl Door<'_> {
         Ok(())
     }
 
+    /// An API as it stands at this very point of the transaction.
+    pub fn find_api(&mut self, audience: &str) -> Result<Option<Api>, LedgerError> {
+        Ok(self.tx.find_api(audience)?)
+    }
+
     /// Adds or changes an API. A narrower set of scopes, or a new binding to sessions, ends the tokens for it.
     pub fn put_api(&mut self, api: &Api, initiator: &Initiator) -> Result<Option<Ended>, LedgerError> {
-        let before = self.live.api(&api.audience);
+        let before = self.tx.find_api(&api.audience)?;
         self.tx.put_api(api)?;
         self.change(ConfigurationChange::Api(Arc::new(api.clone())));
         let restricts = before
@@ -129,13 +134,14 @@ impl Door<'_> {
         self.end(&Order::new(target, Reason::Policy, initiator.clone()))
     }
 
+    /// A device as it stands at this very point of the transaction.
+    pub fn find_device(&mut self, id: &str) -> Result<Option<Device>, LedgerError> {
+        Ok(self.tx.find_device(id)?)
+    }
+
     /// Adds or changes a device; switching it off ends what was issued on it.
-    pub fn put_device(
-        &mut self,
-        before: Option<&Device>,
-        device: &Device,
-        initiator: &Initiator,
-    ) -> Result<Option<Ended>, LedgerError> {
+    pub fn put_device(&mut self, device: &Device, initiator: &Initiator) -> Result<Option<Ended>, LedgerError> {
+        let before = self.tx.find_device(&device.id)?;
         self.tx.put_device(device)?;
         self.change(ConfigurationChange::Device { device: device.id.clone(), enabled: device.enabled });
         if device.enabled || before.is_none_or(|before| !before.enabled) {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rescind_check::{Fingerprint, Position, Trace, Verdict};
 
-use crate::{ConfigurationChange, Entry, LedgerError, Live, Order, Target, Timestamp, Tx};
+use crate::{ConfigurationChange, Entry, LedgerError, Live, Order, StoreError, Target, Timestamp, Tx};
 
 /// The inside of the one write transaction, as seen by a job.
 ///
@@ -145,7 +145,7 @@ impl<'a> Door<'a> {
         match job(self) {
             Ok(()) => Ok(self.tx.keep_job()?),
             Err(why) => {
-                if !why.is_unavailable() {
+                if !matches!(why, LedgerError::Store(StoreError::Unavailable(_))) {
                     self.tx.undo_job()?;
                 }
                 self.head = before.0;

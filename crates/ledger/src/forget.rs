@@ -44,6 +44,12 @@ impl Door<'_> {
         Ok(swept)
     }
 
+    /// States the issuer. Entries name subjects by it, so a server that goes by another name would not find them: it refuses
+    /// to start until a new epoch is opened, which takes the name back.
+    pub fn state_issuer(&mut self, issuer: Option<&str>) -> Result<(), LedgerError> {
+        Ok(self.tx.put_issuer(issuer)?)
+    }
+
     /// States the horizon from now on. It is a fact of the ledger, so that a later, shorter one cannot revive anything.
     pub fn state_horizon(&mut self, horizon: Duration) -> Result<(), LedgerError> {
         Ok(self.tx.put_horizon(&HorizonFact { since: self.now, secs: horizon.as_secs() })?)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use rescind_check::{FingerprintKey, Index, Position, Side, Trace, Verdict, stamp};
+use rescind_check::{FingerprintKey, Index, Position, SHARDS, Side, Trace, Verdict, stamp};
 
 use crate::{Api, Client, Configuration, ConfigurationChange, Entry, Store, StoreError, Target};
 
@@ -124,9 +124,15 @@ impl Live {
         Ok(())
     }
 
-    /// Forgets what lies at or below the floor.
+    /// Forgets what lies at or below the floor, a shard at a time: nobody waits for the whole of it.
     pub(crate) fn forget_below(&self, floor: Position) {
-        self.state.write().index.forget_below(floor);
+        if floor <= self.state.read().index.floor() {
+            return;
+        }
+        self.state.write().index.raise_floor(floor);
+        for shard in 0..SHARDS {
+            self.state.write().index.sweep_shard(shard);
+        }
     }
 
     /// Replaces the configuration by what the store holds, after a commit whose fate was unknown.

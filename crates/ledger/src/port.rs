@@ -72,12 +72,16 @@ pub trait Tx {
     fn find_client(&mut self, id: &str) -> Result<Option<Client>, StoreError>;
     fn put_client(&mut self, client: &Client) -> Result<(), StoreError>;
     fn delete_client(&mut self, id: &str) -> Result<(), StoreError>;
+    fn find_api(&mut self, audience: &str) -> Result<Option<Api>, StoreError>;
     fn put_api(&mut self, api: &Api) -> Result<(), StoreError>;
     fn delete_api(&mut self, audience: &str) -> Result<(), StoreError>;
+    fn find_device(&mut self, id: &str) -> Result<Option<Device>, StoreError>;
     fn put_device(&mut self, device: &Device) -> Result<(), StoreError>;
     fn put_secret(&mut self, name: &str, sealed: &Sealed, at: Timestamp) -> Result<(), StoreError>;
     fn delete_secret(&mut self, name: &str) -> Result<(), StoreError>;
     fn put_horizon(&mut self, fact: &HorizonFact) -> Result<(), StoreError>;
+    /// Notes under which issuer everything is issued; `None` lets the next start say.
+    fn put_issuer(&mut self, issuer: Option<&str>) -> Result<(), StoreError>;
 
     /// Opens a new epoch, before its first entry is appended.
     fn open_epoch(&mut self, epoch: u32, at: Timestamp) -> Result<(), StoreError>;
@@ -124,6 +128,8 @@ pub trait Store: Send {
     fn epochs(&mut self) -> Result<(Vec<(u32, u64)>, Position), StoreError>;
     fn configuration(&mut self) -> Result<Configuration, StoreError>;
     fn horizons(&mut self) -> Result<Vec<HorizonFact>, StoreError>;
+    /// The issuer that the entries' subjects belong to, once there is one.
+    fn issuer(&mut self) -> Result<Option<String>, StoreError>;
     fn secrets(&mut self) -> Result<Vec<(String, Sealed)>, StoreError>;
 }
 

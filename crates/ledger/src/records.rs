@@ -86,6 +86,15 @@ pub enum Rotation {
     Never,
 }
 
+impl Rotation {
+    /// What a client gets if nobody says: only a public one rotates, since nothing else ties its refresh token to it
+    /// (RFC 9700 section 4.14.2).
+    #[must_use]
+    pub fn usual(method: ClientAuthMethod) -> Self {
+        if method == ClientAuthMethod::None { Self::EachUse } else { Self::Never }
+    }
+}
+
 /// How ID tokens and introspection answers to a client are signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SigningAlgorithm {
@@ -149,6 +158,39 @@ pub struct Client {
 }
 
 impl Client {
+    /// An enabled client that may do nothing yet and has neither secret nor keys: no grant types, no scopes, no redirect
+    /// URIs, every API, strict rotation if it is public, third-party, and the default signatures. Whoever makes a client
+    /// starts here and says what is different.
+    #[must_use]
+    pub fn new(id: String, name: String, auth_method: ClientAuthMethod, created_at: Timestamp) -> Self {
+        Self {
+            id,
+            name,
+            auth_method,
+            secret_hash: None,
+            secret_sealed: None,
+            jwks: None,
+            jwks_uri: None,
+            tls_client_auth_subject_dn: None,
+            tls_client_auth_san_dns: None,
+            redirect_uris: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            grant_types: Vec::new(),
+            scopes: Vec::new(),
+            resources: Vec::new(),
+            serves: None,
+            rotation: Rotation::usual(auth_method),
+            rotation_grace_secs: 0,
+            id_token_signed_response_alg: SigningAlgorithm::default(),
+            introspection_signed_response_alg: SigningAlgorithm::default(),
+            require_pushed_authorization_requests: false,
+            first_party: false,
+            registration_hash: None,
+            enabled: true,
+            created_at,
+        }
+    }
+
     /// Whether it cannot keep a secret (RFC 6749 section 2.1).
     #[must_use]
     pub fn is_public(&self) -> bool {

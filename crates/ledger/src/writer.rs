@@ -152,6 +152,21 @@ impl Queue {
         self.wake.notify_all();
     }
 
+    /// Closes it and drops what waits, whose callers are told: for when nobody is left to do it.
+    pub fn abandon(&self) {
+        let mut lanes = self.lanes.lock();
+        lanes.closed = true;
+        let left = (std::mem::take(&mut lanes.endings), std::mem::take(&mut lanes.issuing));
+        drop(lanes);
+        drop(left);
+    }
+
+    /// Whether it takes no more jobs.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.lanes.lock().closed
+    }
+
     fn take(&self) -> Batch {
         let mut lanes = self.lanes.lock();
         let mut jobs: Vec<_> = Vec::new();

@@ -1,11 +1,11 @@
 //! The only wiring: opens the data directory, builds the live state and starts the writer.
 
-use std::{sync::Arc, thread};
+use std::{sync::Arc, thread, time::Duration};
 
 use anyhow::{Context, bail};
 use rescind_check::FingerprintKey;
 use rescind_ledger::{
-    HorizonFact, Initiator, Lane, LedgerError, Live, Queue, Reads, Startup, Store, Target, Timestamp, Writer,
+    Initiator, Lane, LedgerError, Live, Queue, Reads, Startup, Store, Target, Timestamp, Writer,
 };
 use rescind_store::{DataDir, FileMarker, Lock, MarkerState, Sqlite, SqliteReads, inspect_marker};
 use zeroize::Zeroizing;
@@ -17,7 +17,7 @@ use crate::{
     keys::Keys,
     master_key,
     pace::Pace,
-    protocol::throttle::Throttle,
+    protocol::{certificate::ClientKeys, throttle::Throttle},
     records::Records,
     telemetry::Telemetry,
 };
@@ -31,7 +31,11 @@ pub struct App {
     pub records: Records<SqliteReads>,
     pub keys: Keys,
     pub egress: Egress,
+    /// Wrong passwords.
     pub throttle: Throttle,
+    /// Authorization requests begun by strangers.
+    pub beginnings: Throttle,
+    pub client_keys: ClientKeys,
     pub telemetry: Telemetry,
     pub pace: Pace,
     pub data_dir: DataDir,
@@ -55,6 +59,8 @@ impl Opened {
         let lock = data_dir.lock()?;
         let mut store = Sqlite::open(&data_dir.database())?;
         let marker = marker(&data_dir, &mut store)?;
+        let issuer = store.issuer()?;
+        check_issuer(issuer.as_deref(), &config.issuer)?;
         let startup = Startup { issuer: &config.issuer, key: FingerprintKey::new(random()) };
         let live = Arc::new(startup.load(&mut store)?);
         let secrets = store.secrets()?;
@@ -66,10 +72,17 @@ impl Opened {
         let records = Records::new(store.reads(READERS)?, live.clone(), config.cache_bytes);
         let queue = Arc::new(Queue::default());
         let mut writer = Writer::new(Box::new(store), Box::new(marker), live.clone(), queue.clone());
-        state_facts(&queue, &mut writer, &config, &horizons, fresh_secrets, now)?;
+        let facts = Facts {
+            issuer: issuer.is_none().then(|| config.issuer.clone()),
+            horizon: Some(config.lifetimes.horizon()).filter(|now| horizons.last().map(|fact| fact.secs) != Some(now.as_secs())),
+            secrets: fresh_secrets,
+        };
+        facts.state(&queue, &mut writer, now)?;
         let app = App {
             egress: Egress::new(&config.egress)?,
             throttle: Throttle::new(config.limits.sign_in_attempts_per_minute),
+            beginnings: Throttle::new(config.limits.sign_ins_begun_per_minute),
+            client_keys: ClientKeys::default(),
             telemetry: Telemetry::default(),
             config,
             clock,
@@ -87,9 +100,9 @@ impl Opened {
     /// Starts the writer on a thread of its own; it ends once the queue is closed and empty.
     pub fn start(self) -> anyhow::Result<(Arc<App>, thread::JoinHandle<()>)> {
         let Self { app, mut writer } = self;
-        let (queue, clock) = (app.queue.clone(), app.clock.clone());
+        let (queue, clock) = (CloseAtEnd(app.queue.clone()), app.clock.clone());
         let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || {
-            while queue.wait() {
+            while queue.0.wait() {
                 writer.turn(clock.now());
             }
         })?;
@@ -97,28 +110,51 @@ impl Opened {
     }
 }
 
-/// Writes the facts a start brings: new keys, and the horizon if it changed.
-fn state_facts(
-    queue: &Queue,
-    writer: &mut Writer,
-    config: &Config,
-    horizons: &[HorizonFact],
+/// Abandons the queue however the writer ends: without one, whoever waits must be told, and `/readyz` must say so.
+struct CloseAtEnd(Arc<Queue>);
+
+impl Drop for CloseAtEnd {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+/// The facts a start brings: those that are new.
+struct Facts {
+    issuer: Option<String>,
+    horizon: Option<Duration>,
     secrets: Vec<crate::keys::Written>,
-    now: Timestamp,
-) -> anyhow::Result<()> {
-    let horizon = config.lifetimes.horizon();
-    let stated = horizons.last().map(|fact| fact.secs) == Some(horizon.as_secs());
-    let ticket = queue.submit(Lane::Issuing, move |door| {
-        for (name, sealed) in &secrets {
-            door.put_secret(name, sealed)?;
-        }
-        if !stated {
-            door.state_horizon(horizon)?;
-        }
-        Ok(())
-    });
-    writer.turn(now);
-    Ok(ticket.wait()?)
+}
+
+impl Facts {
+    /// Writes them down, before anything is served.
+    fn state(self, queue: &Queue, writer: &mut Writer, now: Timestamp) -> anyhow::Result<()> {
+        let ticket = queue.submit(Lane::Issuing, move |door| {
+            for (name, sealed) in &self.secrets {
+                door.put_secret(name, sealed)?;
+            }
+            if let Some(horizon) = self.horizon {
+                door.state_horizon(horizon)?;
+            }
+            if self.issuer.is_some() {
+                door.state_issuer(self.issuer.as_deref())?;
+            }
+            Ok(())
+        });
+        writer.turn(now);
+        Ok(ticket.wait()?)
+    }
+}
+
+/// Entries name subjects by their issuer: under another name they would not be found, and what was revoked would hold again.
+fn check_issuer(known: Option<&str>, configured: &str) -> anyhow::Result<()> {
+    match known {
+        Some(known) if known != configured => bail!(
+            "refusing to serve: this database belongs to the issuer {known}, and the configuration says {configured}. Revocations \
+             name users by their issuer, so to change it run `rescind epoch open`: everything issued so far is then revoked"
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// The head marker, if the database is the one it belongs to (DESIGN rule 5).
@@ -189,5 +225,37 @@ impl App {
     #[must_use]
     pub fn system(rule: &str) -> Initiator {
         Initiator::System(rule.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::from_toml;
+
+    fn open(folder: &std::path::Path, issuer: &str) -> anyhow::Result<Opened> {
+        let text = format!("issuer = {issuer:?}\ndata_dir = {folder:?}\n");
+        Opened::open(from_toml(&text, []).map_err(|why| anyhow::anyhow!("{why}"))?, Clock::System, Pace::Free)
+    }
+
+    #[test]
+    fn a_database_is_not_served_under_another_issuer_until_a_new_epoch_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(folder.path(), "http://127.0.0.1:8080").unwrap());
+        let refused = open(folder.path(), "http://localhost:8080").err().unwrap().to_string();
+        assert!(refused.contains("rescind epoch open"), "{refused}");
+        let dir = DataDir::at(folder.path());
+        rescind_store::open_epoch(&dir, &dir.lock().unwrap(), Clock::System.now(), "a new name").unwrap();
+        open(folder.path(), "http://localhost:8080").unwrap();
+    }
+
+    #[test]
+    fn a_writer_that_is_gone_leaves_nobody_waiting() {
+        let queue = Arc::new(Queue::default());
+        let waiting = queue.submit(Lane::Ending, |_| Ok(()));
+        drop(CloseAtEnd(queue.clone()));
+        assert!(matches!(waiting.wait(), Err(LedgerError::Stopped)));
+        assert!(queue.is_closed());
+        assert!(matches!(queue.submit(Lane::Ending, |_| Ok(())).wait(), Err(LedgerError::Stopped)));
     }
 }

@@ -22,6 +22,7 @@ pub fn spawn(app: &Arc<App>) {
         let mut tick = tokio::time::interval(SWEEP_EVERY);
         loop {
             tick.tick().await;
+            sweeper.telemetry.tidy();
             if let Err(why) = sweep(&sweeper).await {
                 tracing::error!(error = %why, "forgetting failed; it is tried again");
             }
@@ -73,8 +74,8 @@ async fn retire_signing_keys(app: &App) -> Result<(), LedgerError> {
         return Ok(());
     }
     app.queue.submit(Lane::Issuing, move |door| gone.iter().try_for_each(|name| door.delete_secret(name))).await?;
-    app.reload_signing_keys().await.map_err(|why| {
-        tracing::error!(error = %why, "cannot reload the signing keys");
-        LedgerError::Stopped
-    })
+    if let Err(why) = app.reload_signing_keys().await {
+        tracing::error!(error = %why, "cannot reload the signing keys; it is tried again");
+    }
+    Ok(())
 }

@@ -56,10 +56,15 @@ impl Telemetry {
         self.recorder.register_gauge(&Key::from_name(name), &LEVEL).set(value);
     }
 
+    /// Takes in the samples that wait: unscraped, they would pile up.
+    pub fn tidy(&self) {
+        self.handle.run_upkeep();
+    }
+
     /// Everything, as `/metrics` shows it.
     #[must_use]
     pub fn render(&self) -> String {
-        self.handle.run_upkeep();
+        self.tidy();
         self.handle.render()
     }
 }

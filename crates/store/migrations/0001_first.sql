@@ -8,9 +8,11 @@ CREATE TABLE meta (
     -- Transactions ever committed: tells an old copy of the file even if no entry was made since.
     commits      INTEGER NOT NULL,
     floor_epoch  INTEGER NOT NULL,
-    floor_seq    INTEGER NOT NULL
+    floor_seq    INTEGER NOT NULL,
+    -- Under which name everything was issued; unknown before the first start.
+    issuer       TEXT
 ) STRICT;
-INSERT INTO meta VALUES (1, randomblob(16), 0, 1, 0);
+INSERT INTO meta VALUES (1, randomblob(16), 0, 1, 0, NULL);
 
 CREATE TABLE epochs (
     epoch      INTEGER PRIMARY KEY,

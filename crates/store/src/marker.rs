@@ -1,7 +1,7 @@
 //! The head marker: a small file outside the database that remembers where it stood (DESIGN rule 5).
 //!
 //! Whoever puts an old copy of the database back does not think of this file, and so the server notices. It holds two
-//! slots that are written in turn: if a power cut tears one, the other still stands.
+//! slots, and the one that was synced last is never written to: if a power cut tears the other, it still stands.
 
 use std::{
     fs::{File, OpenOptions},
@@ -74,7 +74,7 @@ pub(crate) fn noted_epoch(dir: &DataDir) -> Result<Option<u32>, StoreError> {
 pub struct FileMarker {
     file: File,
     database_id: [u8; 16],
-    /// The slot to write next: the older one.
+    /// The slot to write next: not the one that was synced last.
     next: u64,
 }
 
@@ -93,6 +93,8 @@ impl FileMarker {
             return Err(corrupt("the head marker belongs to another database"));
         }
         let file = OpenOptions::new().read(true).write(true).open(&path).map_err(unavailable("open", &path))?;
+        // The newest slot may be what a killed process wrote and nobody synced; from here on it is the one to fall back to.
+        file.sync_data().map_err(unavailable("sync", &path))?;
         let [first, second] = SLOTS;
         Ok(Self { file, database_id, next: if noted.offset == first { second } else { first } })
     }
@@ -115,9 +117,13 @@ impl Marker for FileMarker {
         let fault = |why: io::Error| StoreError::Unavailable(format!("cannot write the head marker: {why}"));
         let noted = Noted { mark, database_id: self.database_id, offset: self.next };
         self.file.write_all_at(&noted.encode(), self.next).map_err(fault)?;
-        let [first, second] = SLOTS;
-        self.next = if self.next == first { second } else { first };
-        if durable { self.file.sync_data().map_err(fault) } else { Ok(()) }
+        if durable {
+            self.file.sync_data().map_err(fault)?;
+            // Not sooner: two slots that both wait to be synced can both be torn.
+            let [first, second] = SLOTS;
+            self.next = if self.next == first { second } else { first };
+        }
+        Ok(())
     }
 }
 

@@ -105,6 +105,8 @@ fn begin_epoch(dir: &DataDir, mut store: Sqlite, now: Timestamp, note: &str) -> 
     let order = order.with_note(note);
     let ticket = queue.submit(Lane::Ending, move |door| {
         door.open_epoch(epoch)?;
+        // Whatever was issued is ended here, under whichever name: the next start may go by another.
+        door.state_issuer(None)?;
         door.end(&order)
     });
     writer.turn(now);

@@ -3,14 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::response::Response;
-use rescind_ledger::{Api, Lane, Timestamp, TokenFormat};
+use rescind_ledger::{Api, Lane, StoreError, Timestamp, TokenFormat};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    call::{Call, created, ok, page_of, patched},
-    clients::{CHANGING, check_scope, introspection_client, show_client},
+    call::{Call, created, ok, page_of, patched, unchanged},
+    clients::{check_scope, introspection_client, show_client},
     problem::Problem,
     users::{show_ended, yes},
 };
@@ -35,12 +35,14 @@ struct ApiForm {
     introspection_client: bool,
 }
 
+/// What already exists if an audience is not free.
+const TAKEN: &str = "an api with that identifier";
+
 pub(super) async fn add(call: Call) -> Result<Response, Problem> {
     let form: ApiForm = call.body()?;
     let with_client = form.introspection_client;
-    let _alone = CHANGING.lock().await;
-    if call.app.live.api(&form.audience).is_some() || form.audience == call.app.config.issuer {
-        return Err(Problem::taken("an api with that identifier"));
+    if form.audience == call.app.config.issuer {
+        return Err(Problem::taken(TAKEN));
     }
     let api = form.api(&call.app, call.app.now())?;
     let mut shown = show_api(&api);
@@ -50,6 +52,9 @@ pub(super) async fn add(call: Call) -> Result<Response, Problem> {
     }
     let initiator = call.initiator.clone();
     let adding = call.app.queue.submit(Lane::Issuing, move |door| {
+        if door.find_api(&api.audience)?.is_some() {
+            return Err(StoreError::Conflict(TAKEN).into());
+        }
         door.put_api(&api, &initiator)?;
         client.iter().try_for_each(|(client, _)| door.add_client(client))
     });
@@ -73,13 +78,15 @@ pub(super) async fn change(call: Call) -> Result<Response, Problem> {
     if patch.get("audience").is_some() || patch.get("introspection_client").is_some() {
         return Err(Problem::refused("the identifier of an api does not change, and its client is a client"));
     }
-    let _alone = CHANGING.lock().await;
     let before = load_api(&call.app, call.query(&["audience"])?.load("audience")?)?;
     let after = patched(&ApiForm::of(&before), &patch)?.api(&call.app, before.created_at)?;
     let mut shown = show_api(&after);
     let initiator = call.initiator.clone();
-    let ended = call.app.queue.submit(Lane::Ending, move |door| door.put_api(&after, &initiator)).await?;
-    show_ended(&mut shown, ended);
+    let changing = call.app.queue.submit(Lane::Ending, move |door| {
+        unchanged(door.find_api(&before.audience)?.as_ref(), &before)?;
+        door.put_api(&after, &initiator)
+    });
+    show_ended(&mut shown, changing.await?);
     Ok(ok(&shown))
 }
 

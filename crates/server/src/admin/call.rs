@@ -9,7 +9,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use rescind_ledger::Initiator;
+use rescind_ledger::{Initiator, LedgerError};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -70,7 +70,7 @@ impl Call {
 
     /// The body.
     pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_slice(&self.body).map_err(|why| Problem::invalid(format!("the request body: {why}")))
+        serde_json::from_slice(&self.body).map_err(|why| broken(&why))
     }
 
     /// The query, in which only these parameters may stand.
@@ -156,10 +156,26 @@ pub(super) fn page_of<T>(
     Ok(serde_json::json!({ "items": page.iter().map(show).collect::<Vec<_>>(), "next": next }))
 }
 
+/// Fails unless what stands in the transaction is still what a change was made from: two changes that were made at the
+/// same time would otherwise undo one another.
+pub(super) fn unchanged<T: PartialEq>(present: Option<&T>, before: &T) -> Result<(), LedgerError> {
+    if present == Some(before) { Ok(()) } else { Err(LedgerError::Refused(Problem::CHANGED_MEANWHILE)) }
+}
+
+/// What is wrong with a body, without the values in it: one of them may be a token or a password in the wrong place.
+fn broken(why: &serde_json::Error) -> Problem {
+    let text = why.to_string();
+    let names_a_value = text.starts_with("invalid ") || text.starts_with("unknown variant");
+    match text.rsplit_once(", expected ").filter(|_| names_a_value) {
+        Some((_, expected)) => Problem::invalid(format!("the request body: expected {expected}")),
+        None if names_a_value => Problem::invalid("the request body has a value that does not fit"),
+        None => Problem::invalid(format!("the request body: {text}")),
+    }
+}
+
 /// Lays a merge patch (RFC 7396) over what is there, and reads the outcome as strictly as a new body.
 pub(super) fn patched<T: serde::Serialize + DeserializeOwned>(present: &T, patch: &Value) -> Result<T, Problem> {
-    let broken = |why: serde_json::Error| Problem::invalid(format!("the request body: {why}"));
-    let mut value = serde_json::to_value(present).map_err(broken)?;
+    let mut value = serde_json::to_value(present).map_err(|why| broken(&why))?;
     let (Some(object), Some(patch)) = (value.as_object_mut(), patch.as_object()) else {
         return Err(Problem::invalid("the request body must be a JSON object"));
     };
@@ -170,5 +186,5 @@ pub(super) fn patched<T: serde::Serialize + DeserializeOwned>(present: &T, patch
             object.insert(name.clone(), new.clone());
         }
     }
-    serde_json::from_value(value).map_err(broken)
+    serde_json::from_value(value).map_err(|why| broken(&why))
 }

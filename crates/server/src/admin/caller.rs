@@ -34,12 +34,14 @@ pub(super) async fn authorize(app: &App, access: Access, parts: &Parts) -> Resul
         return Err(Problem::bad_token());
     }
     let client = app.live.client(&record.client).ok_or_else(Problem::bad_token)?;
-    // A client that registered itself chose its own scopes; administration is given by an administrator.
-    let allowed = client.registration_hash.is_none() && is_allowed(&record.scope, access);
+    // A client that registered itself chose its own scopes; administration is given by an administrator. Nor does signing in
+    // make anybody one: users have no roles yet, so a token about a user opens nothing here.
+    let given = client.registration_hash.is_none() && record.user.is_none();
+    let allowed = given && is_allowed(&record.scope, access);
     if !allowed {
         return Err(Problem::missing_scope(access.scope()));
     }
-    Ok(Initiator::Administrator(record.user.clone().unwrap_or_else(|| record.client.clone())))
+    Ok(Initiator::Administrator(record.client.clone()))
 }
 
 /// Whether a token's scope gives an access, directly or by one that includes it.

@@ -1,27 +1,26 @@
 //! Clients: the OAuth clients, which the console calls applications.
 
+use std::sync::Arc;
+
 use axum::response::Response;
 use rescind_ledger::{
-    Client, ClientAuthMethod, ClientChange, Kind, Lane, Rotation, Secret, SigningAlgorithm, Timestamp,
+    Client, ClientAuthMethod, ClientChange, Ended, Lane, Rotation, Secret, SigningAlgorithm, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
 use url::Url;
 
 use super::{
-    call::{Call, created, ok, page_of, patched},
+    call::{Call, created, ok, page_of, patched, unchanged},
     problem::Problem,
     target::load_client,
     users::{show_ended, yes},
 };
 use crate::{
     app::App,
-    clock::{fresh_id, random},
+    clock::fresh_id,
+    protocol::register::{FreshSecret, lacks_secret, validate_redirect_uri},
 };
-
-/// Changes of configuration read what is there and write it back: one at a time, or one would undo the other.
-pub(super) static CHANGING: Mutex<()> = Mutex::const_new(());
 
 /// A client as people write it.
 #[derive(Serialize, Deserialize)]
@@ -103,7 +102,6 @@ pub(super) async fn change(call: Call) -> Result<Response, Problem> {
     if patch.get("id").is_some() {
         return Err(Problem::refused("the id of a client does not change"));
     }
-    let _alone = CHANGING.lock().await;
     let before = load_client(&call.app, call.id()?)?;
     let form: ClientForm = patched(&ClientForm::of(&before), &patch)?;
     let fresh = form.client(&call.app, before.id.clone(), before.created_at)?;
@@ -115,10 +113,19 @@ pub(super) async fn change(call: Call) -> Result<Response, Problem> {
     };
     let secret = if after.auth_method == before.auth_method { None } else { renew(&call.app, &mut after)? };
     let mut shown = show_client(&after, secret.as_ref());
-    let (change, initiator) = (ClientChange::Put(Box::new(after)), call.initiator.clone());
-    let ended = call.app.queue.submit(Lane::Ending, move |door| door.change_client(&change, &initiator)).await?;
+    let ended = replace(&call, Lane::Ending, before, after).await?;
     show_ended(&mut shown, ended);
     Ok(ok(&shown))
+}
+
+/// Puts a client in the place of the one it was made from.
+async fn replace(call: &Call, lane: Lane, before: Arc<Client>, after: Client) -> Result<Option<Ended>, Problem> {
+    let (change, initiator) = (ClientChange::Put(Box::new(after)), call.initiator.clone());
+    let replacing = call.app.queue.submit(lane, move |door| {
+        unchanged(door.find_client(&before.id)?.as_ref(), &before)?;
+        door.change_client(&change, &initiator)
+    });
+    Ok(replacing.await?)
 }
 
 pub(super) async fn remove(call: Call) -> Result<Response, Problem> {
@@ -131,45 +138,24 @@ pub(super) async fn remove(call: Call) -> Result<Response, Problem> {
 }
 
 pub(super) async fn renew_secret(call: Call) -> Result<Response, Problem> {
-    let _alone = CHANGING.lock().await;
-    let mut client = load_client(&call.app, call.id()?)?.as_ref().clone();
-    let secret = renew(&call.app, &mut client)?;
+    let before = load_client(&call.app, call.id()?)?;
+    let mut after = before.as_ref().clone();
+    let secret = renew(&call.app, &mut after)?;
     if secret.is_none() {
         return Err(Problem::refused("this client does not authenticate with a secret"));
     }
-    let shown = show_client(&client, secret.as_ref());
-    let (change, initiator) = (ClientChange::Put(Box::new(client)), call.initiator.clone());
-    call.app.queue.submit(Lane::Issuing, move |door| door.change_client(&change, &initiator)).await?;
+    let shown = show_client(&after, secret.as_ref());
+    replace(&call, Lane::Issuing, before, after).await?;
     Ok(ok(&shown))
 }
 
 /// A confidential client by which an API introspects the tokens that reach it, and its secret.
 pub(super) fn introspection_client(app: &App, audience: &str, name: &str) -> Result<(Client, Secret), Problem> {
+    let (name, method) = (format!("{name} (introspection)"), ClientAuthMethod::ClientSecretBasic);
     let mut client = Client {
-        id: fresh_id("c_"),
-        name: format!("{name} (introspection)"),
-        auth_method: ClientAuthMethod::ClientSecretBasic,
-        secret_hash: None,
-        secret_sealed: None,
-        jwks: None,
-        jwks_uri: None,
-        tls_client_auth_subject_dn: None,
-        tls_client_auth_san_dns: None,
-        redirect_uris: Vec::new(),
-        post_logout_redirect_uris: Vec::new(),
-        grant_types: Vec::new(),
-        scopes: Vec::new(),
-        resources: Vec::new(),
         serves: Some(audience.to_owned()),
-        rotation: Rotation::Never,
-        rotation_grace_secs: 0,
-        id_token_signed_response_alg: SigningAlgorithm::default(),
-        introspection_signed_response_alg: SigningAlgorithm::default(),
-        require_pushed_authorization_requests: false,
         first_party: true,
-        registration_hash: None,
-        enabled: true,
-        created_at: app.now(),
+        ..Client::new(fresh_id("c_"), name, method, app.now())
     };
     let secret = renew(app, &mut client)?.ok_or_else(Problem::internal)?;
     Ok((client, secret))
@@ -178,23 +164,15 @@ pub(super) fn introspection_client(app: &App, audience: &str, name: &str) -> Res
 /// Gives a client whatever secret its method calls for, and takes away any other.
 fn renew(app: &App, client: &mut Client) -> Result<Option<Secret>, Problem> {
     (client.secret_hash, client.secret_sealed) = (None, None);
-    let secret = Secret::form(Kind::ClientSecret, &random());
-    match client.auth_method {
-        ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost => {}
-        ClientAuthMethod::ClientSecretJwt => {
-            let sealed = app.keys.seal(&format!("client_secret:{}", client.id), secret.reveal().as_bytes());
-            client.secret_sealed = Some(sealed.map_err(|why| {
-                tracing::error!(error = %why, "cannot seal a client secret");
-                Problem::internal()
-            })?);
-        }
-        ClientAuthMethod::None
-        | ClientAuthMethod::PrivateKeyJwt
-        | ClientAuthMethod::SelfSignedTlsClientAuth
-        | ClientAuthMethod::TlsClientAuth => return Ok(None),
+    if !lacks_secret(client) {
+        return Ok(None);
     }
-    client.secret_hash = Some(secret.hash());
-    Ok(Some(secret))
+    let fresh = FreshSecret::make(app, &client.id).map_err(|why| {
+        tracing::error!(error = %why, "cannot seal a client secret");
+        Problem::internal()
+    })?;
+    fresh.give(client);
+    Ok(Some(fresh.secret))
 }
 
 /// Everything about a client; its secret only when it was just made.
@@ -238,17 +216,11 @@ impl ClientForm {
 
     /// The checked client, without a secret.
     fn client(self, app: &App, id: String, created_at: Timestamp) -> Result<Client, Problem> {
-        let public = self.auth_method == ClientAuthMethod::None;
-        let rotation = self.rotation.unwrap_or(if public { Rotation::EachUse } else { Rotation::Never });
         let grace = app.config.lifetimes.rotation_grace.as_secs();
         let grant_types = self.grant_types.clone().unwrap_or_else(|| self.usual_grant_types());
         self.check(app, &grant_types)?;
+        let usual = Client::new(id, self.name, self.auth_method, created_at);
         Ok(Client {
-            id,
-            name: self.name,
-            auth_method: self.auth_method,
-            secret_hash: None,
-            secret_sealed: None,
             jwks: self.jwks.map(|keys| keys.to_string()),
             jwks_uri: self.jwks_uri,
             tls_client_auth_subject_dn: self.tls_client_auth_subject_dn,
@@ -259,15 +231,14 @@ impl ClientForm {
             scopes: self.scopes,
             resources: self.resources,
             serves: self.serves,
-            rotation,
+            rotation: self.rotation.unwrap_or(usual.rotation),
             rotation_grace_secs: self.rotation_grace_secs.unwrap_or_else(|| u32::try_from(grace).unwrap_or(u32::MAX)),
             id_token_signed_response_alg: self.id_token_signed_response_alg,
             introspection_signed_response_alg: self.introspection_signed_response_alg,
             require_pushed_authorization_requests: self.require_pushed_authorization_requests,
             first_party: self.first_party,
-            registration_hash: None,
             enabled: self.enabled,
-            created_at,
+            ..usual
         })
     }
 
@@ -345,13 +316,9 @@ fn check_id(id: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// RFC 6749 section 3.1.2: absolute, and without a fragment.
+/// As for a client that registers itself.
 fn check_redirect_uri(uri: &str) -> Result<(), Problem> {
-    let sound = Url::parse(uri).is_ok_and(|parsed| {
-        let runs_code = ["javascript", "data", "vbscript"].contains(&parsed.scheme());
-        parsed.fragment().is_none() && !runs_code
-    });
-    if sound { Ok(()) } else { Err(Problem::refused(format!("`{uri}` is not an absolute URI without a fragment"))) }
+    validate_redirect_uri(uri).map_err(|why| Problem::refused(format!("`{uri}` {why}")))
 }
 
 /// RFC 6749 section 3.3.
@@ -377,7 +344,7 @@ mod tests {
     fn names_on_the_wire_are_checked() {
         assert!(check_id("portal-1").is_ok() && check_id("a:b").is_err() && check_id("").is_err());
         assert!(check_redirect_uri("com.example.app:/cb").is_ok());
-        for wrong in ["/cb", "https://a/cb#x", "javascript:alert(1)"] {
+        for wrong in ["/cb", "https://a/cb#x", "javascript:alert(1)", "http://app.example/cb", "myapp:/cb"] {
             assert!(check_redirect_uri(wrong).is_err(), "{wrong}");
         }
         assert!(check_scope("a:b").is_ok() && check_scope("a b").is_err() && check_scope("a\"").is_err());

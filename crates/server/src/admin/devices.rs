@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    call::{Call, created, ok, patched},
-    clients::CHANGING,
+    call::{Call, created, ok, patched, unchanged},
     problem::Problem,
     target::load_device,
     users::{show_ended, yes},
@@ -38,7 +37,7 @@ pub(super) async fn add(call: Call) -> Result<Response, Problem> {
     let device = form.device(fresh_id("d_"), call.app.now())?;
     let shown = show_device(&device);
     let initiator = call.initiator.clone();
-    call.app.queue.submit(Lane::Issuing, move |door| door.put_device(None, &device, &initiator)).await?;
+    call.app.queue.submit(Lane::Issuing, move |door| door.put_device(&device, &initiator)).await?;
     Ok(created(&shown))
 }
 
@@ -54,12 +53,14 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
 
 pub(super) async fn change(call: Call) -> Result<Response, Problem> {
     let patch: Value = call.body()?;
-    let _alone = CHANGING.lock().await;
     let before = load_device(&call.app, call.id()?).await?;
     let after = patched(&DeviceForm::of(&before), &patch)?.device(before.id.clone(), before.created_at)?;
     let mut shown = show_device(&after);
     let initiator = call.initiator.clone();
-    let changing = call.app.queue.submit(Lane::Ending, move |door| door.put_device(Some(&before), &after, &initiator));
+    let changing = call.app.queue.submit(Lane::Ending, move |door| {
+        unchanged(door.find_device(&before.id)?.as_ref(), &before)?;
+        door.put_device(&after, &initiator)
+    });
     show_ended(&mut shown, changing.await?);
     Ok(ok(&shown))
 }

@@ -34,7 +34,6 @@ use crate::app::App;
 use call::{Call, Handler};
 use problem::Problem;
 
-pub use registration_tokens::secret_name as initial_access_token_name;
 pub use routes::ROUTES;
 
 /// What a caller must be allowed to do. Each includes the one before.

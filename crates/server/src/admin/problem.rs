@@ -44,6 +44,9 @@ impl Problem {
         Self::of(StatusCode::NOT_FOUND, "not_found", format!("no {kind} `{name}` is known"))
     }
 
+    /// What a job says when the record is no longer what the change was made from.
+    pub(super) const CHANGED_MEANWHILE: &str = "it was changed meanwhile; read it again";
+
     /// 409: the name is taken.
     #[must_use]
     pub fn taken(what: &str) -> Self {
@@ -148,6 +151,7 @@ impl From<StoreError> for Problem {
 impl From<LedgerError> for Problem {
     fn from(why: LedgerError) -> Self {
         match why {
+            LedgerError::Refused(why @ Self::CHANGED_MEANWHILE) => Self::of(StatusCode::CONFLICT, "conflict", why),
             LedgerError::Refused(why) => Self::refused(why),
             LedgerError::Revoked => Self::refused("what this request rests on was revoked"),
             LedgerError::Replayed => Self::refused("this was used before"),

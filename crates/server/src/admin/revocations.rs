@@ -24,9 +24,14 @@ fn other() -> String {
     Reason::Other.code().to_owned()
 }
 
+/// Without what was written instead, which may be anything.
+fn unknown_reason() -> Problem {
+    Problem::invalid(format!("unknown reason; one of: {}", Reason::ALL.map(Reason::code).join(", ")))
+}
+
 pub(super) async fn order(call: Call) -> Result<Response, Problem> {
     let form: OrderForm = call.body()?;
-    let reason = form.reason.parse::<Reason>().map_err(|why| Problem::invalid(why.to_string()))?;
+    let reason = form.reason.parse::<Reason>().map_err(|_| unknown_reason())?;
     let target = form.target.resolve(&call.app).await?;
     let order = Order {
         target,

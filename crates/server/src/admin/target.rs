@@ -86,7 +86,7 @@ impl Named {
     fn check(&self) -> Result<(), Problem> {
         let Some((_, takes)) = KINDS.iter().find(|(kind, _)| *kind == self.kind) else {
             let known = KINDS.map(|(kind, _)| kind).join(", ");
-            return Err(Problem::invalid(format!("unknown kind of target `{}`; one of: {known}", self.kind)));
+            return Err(Problem::invalid(format!("unknown kind of target; one of: {known}")));
         };
         for (name, value) in self.members() {
             match (takes.contains(&name), value) {

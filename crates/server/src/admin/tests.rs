@@ -1,5 +1,7 @@
 //! The table against the router that is built from it.
 
+mod interleaved;
+
 use std::{collections::HashSet, net::SocketAddr, path::Path, sync::Arc};
 
 use axum::{

@@ -24,6 +24,8 @@ pub struct Config {
     pub limits: Limits,
     pub registration: Registration,
     pub egress: Egress,
+    /// Who may read `/metrics`.
+    pub metrics_allow: Vec<Network>,
     /// Memory for cached records, in bytes.
     pub cache_bytes: u64,
     /// The master key, if it comes from the environment rather than the data directory: 32 bytes, hexadecimal.
@@ -94,6 +96,8 @@ pub struct Limits {
     pub connections: usize,
     /// Wrong passwords per user name and minute, and per address and minute, before sign-in is throttled.
     pub sign_in_attempts_per_minute: u32,
+    /// Authorization requests that one address may begin a minute without being signed in: each is kept for half an hour.
+    pub sign_ins_begun_per_minute: u32,
     /// How long open requests get to finish at shutdown.
     pub shutdown: Duration,
 }

@@ -1,6 +1,11 @@
 //! Reads the configuration twice: first what was written, key by key, then as a whole what the program may believe.
 
-use std::{net::SocketAddr, ops::RangeInclusive, path::Path, time::Duration};
+use std::{
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    ops::RangeInclusive,
+    path::Path,
+    time::Duration,
+};
 
 use url::{Host, Url};
 use zeroize::Zeroizing;
@@ -79,6 +84,7 @@ fn read(w: &mut Written) -> Config {
         lifetimes: lifetimes(w),
         limits: limits(w),
         registration: registration(w, development),
+        metrics_allow: metrics_allow(w),
         egress: Egress { allow: networks(w, "egress.allow"), ca: w.text("egress.ca").map(Into::into) },
         cache_bytes: w.number("cache_bytes", 96 << 20, (1 << 20)..=(64 << 30)),
         master_key: master_key(w),
@@ -192,6 +198,8 @@ fn limits(w: &mut Written) -> Limits {
         connections: size(w, "limits.connections", 10_000, 1..=1_000_000),
         sign_in_attempts_per_minute: u32::try_from(w.number("limits.sign_in_attempts_per_minute", 10, 1..=10_000))
             .unwrap_or(u32::MAX),
+        sign_ins_begun_per_minute: u32::try_from(w.number("limits.sign_ins_begun_per_minute", 600, 1..=1_000_000))
+            .unwrap_or(u32::MAX),
         shutdown: seconds(w, "limits.shutdown_secs", 10, 0..=5 * MINUTE),
     }
 }
@@ -234,6 +242,16 @@ fn read_hexadecimal(digits: &str, into: &mut [u8; 32]) -> bool {
         *byte = high << 4 | low;
     }
     true
+}
+
+/// This machine alone, unless more is written.
+fn metrics_allow(w: &mut Written) -> Vec<Network> {
+    let written = networks(w, "metrics_allow");
+    if !written.is_empty() {
+        return written;
+    }
+    let loopback = [(IpAddr::from([127, 0, 0, 0]), 8), (IpAddr::from(Ipv6Addr::LOCALHOST), 128)];
+    loopback.map(|(address, prefix)| Network { address, prefix }).into()
 }
 
 fn networks(w: &mut Written, key: &'static str) -> Vec<Network> {

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::ConfigError;
 
 /// Every key there is. An environment variable's name is made from its key: `RESCIND_LIMITS__BODY_BYTES`.
-pub(super) const KEYS: [&str; 30] = [
+pub(super) const KEYS: [&str; 32] = [
     "issuer",
     "listen",
     "data_dir",
@@ -16,6 +16,7 @@ pub(super) const KEYS: [&str; 30] = [
     "registration",
     "cache_bytes",
     "master_key_file",
+    "metrics_allow",
     "tls.certificate",
     "tls.key",
     "tls.client_ca",
@@ -36,6 +37,7 @@ pub(super) const KEYS: [&str; 30] = [
     "limits.request_secs",
     "limits.connections",
     "limits.sign_in_attempts_per_minute",
+    "limits.sign_ins_begun_per_minute",
     "limits.shutdown_secs",
     "egress.allow",
     "egress.ca",

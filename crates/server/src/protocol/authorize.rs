@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 
@@ -38,7 +38,7 @@ const ADDRESS_LIMIT: usize = 4096;
 pub async fn show(State(app): State<Arc<App>>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let begun = match Form::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
-        Ok(form) => begin(&app, &parts.headers, &form).await,
+        Ok(form) => begin(&app, &parts, &form).await,
         Err(why) => Err(why.into()),
     };
     begun.unwrap_or_else(|trouble: Trouble| trouble.page(&app))
@@ -47,7 +47,7 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Response {
 /// `POST /authorize`.
 pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
     let begun = match read_form(request, app.config.limits.body_bytes).await {
-        Ok((parts, form)) => begin_posted(&app, &parts.headers, &form).await,
+        Ok((parts, form)) => begin_posted(&app, &parts, &form).await,
         Err(why) => Err(why.into()),
     };
     begun.unwrap_or_else(|trouble| trouble.page(&app))
@@ -55,16 +55,20 @@ pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
 
 /// A browser leaves `SameSite=Lax` cookies out of a POST that another site caused. It brings them when it follows a
 /// redirect, so that a user who is signed in is not asked to do so again.
-async fn begin_posted(app: &App, headers: &HeaderMap, form: &Form) -> Result<Response, Trouble> {
+async fn begin_posted(app: &App, parts: &Parts, form: &Form) -> Result<Response, Trouble> {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(form.pairs()).finish();
-    if Browser::of(&app.config.issuer, headers).session().is_some() || query.len() > ADDRESS_LIMIT {
-        return begin(app, headers, form).await;
+    if Browser::of(&app.config.issuer, &parts.headers).session().is_some() || query.len() > ADDRESS_LIMIT {
+        return begin(app, parts, form).await;
     }
     redirect(&format!("{}/authorize?{query}", app.config.issuer))
 }
 
-async fn begin(app: &App, headers: &HeaderMap, form: &Form) -> Result<Response, Trouble> {
-    let browser = Browser::of(&app.config.issuer, headers);
+async fn begin(app: &App, parts: &Parts, form: &Form) -> Result<Response, Trouble> {
+    let browser = Browser::of(&app.config.issuer, &parts.headers);
+    if browser.session().is_none() {
+        // What a stranger begins is written down until somebody signs in.
+        app.beginnings.admit(sign_in::address(app, parts), app.now()).map_err(|_| Trouble::TooMany)?;
+    }
     match open(app, form).await? {
         Opened::Flow(flow) => go_on(app, Visit { browser, flow: *flow }, Progress::Begun).await,
         Opened::Refused { redirect_uri, state, refusal } => refused(app, &redirect_uri, state.as_deref(), &refusal),

@@ -1,6 +1,9 @@
 //! Clients known by a certificate or by keys of their own (RFC 8705 section 2, RFC 7523).
 
-use rescind_ledger::Client;
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use quick_cache::sync::Cache;
+use rescind_ledger::{Client, Timestamp};
 use serde_json::Value;
 
 use crate::{
@@ -33,14 +36,45 @@ pub fn is_among(shown: &ClientCertificate, client: &Client) -> bool {
     })
 }
 
-/// The client's JWK set: registered, or fetched from where it publishes it.
-pub async fn client_keys(app: &App, client: &Client) -> Option<Value> {
-    if let Some(keys) = inline_keys(client) {
-        return Some(keys);
+/// Keys that were fetched. A stranger who knows a client's id can have them asked for, so an address is asked at most once
+/// in a while, whatever it answers: a client that changes its keys is understood within [`FETCHED_FOR`].
+pub struct ClientKeys(Cache<String, (Timestamp, Option<Arc<Value>>)>);
+
+const FETCHED_FOR: Duration = Duration::from_secs(60);
+/// How many addresses are remembered.
+const ADDRESSES: usize = 1000;
+
+impl Default for ClientKeys {
+    fn default() -> Self {
+        Self(Cache::new(ADDRESSES))
     }
-    let uri = client.jwks_uri.as_ref()?;
+}
+
+impl ClientKeys {
+    /// The client's JWK set: registered, or fetched from where it publishes it.
+    pub async fn find(&self, app: &App, client: &Client) -> Option<Arc<Value>> {
+        if let Some(keys) = inline_keys(client) {
+            return Some(Arc::new(keys));
+        }
+        let uri = client.jwks_uri.as_ref()?;
+        let now = app.now();
+        if self.0.get(uri).is_some_and(|(at, _)| now.since(at) > FETCHED_FOR) {
+            self.0.remove(uri);
+        }
+        // One fetch at a time for an address: the others wait for its outcome.
+        let fetched = self.0.get_or_insert_async(uri, async {
+            Ok::<_, Infallible>((now, fetch(app, client, uri).await))
+        });
+        match fetched.await {
+            Ok((_, keys)) => keys,
+            Err(never) => match never {},
+        }
+    }
+}
+
+async fn fetch(app: &App, client: &Client, uri: &str) -> Option<Arc<Value>> {
     match app.egress.fetch(uri).await {
-        Ok(body) => serde_json::from_slice(&body).ok(),
+        Ok(body) => serde_json::from_slice(&body).ok().map(Arc::new),
         Err(why) => {
             tracing::warn!(client = client.id, error = %why, "cannot fetch the client's keys");
             None

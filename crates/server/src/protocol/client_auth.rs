@@ -151,7 +151,7 @@ async fn by_assertion(app: &App, client: Option<&Client>, jwt: &str) -> Result<O
             assertion::verify(jwt, Credential::Secret(&secret), expected)
         }
         ClientAuthMethod::PrivateKeyJwt => {
-            let keys = certificate::client_keys(app, client).await.ok_or_else(refused)?;
+            let keys = app.client_keys.find(app, client).await.ok_or_else(refused)?;
             assertion::verify(jwt, Credential::Keys(&keys), expected)
         }
         _ => return Err(refused()),

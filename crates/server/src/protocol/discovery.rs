@@ -35,8 +35,13 @@ fn public(mut response: Response) -> Response {
     cors::open(response)
 }
 
+/// Whether a client can show a certificate: to us, or to a trusted proxy.
+fn has_certificates(app: &App) -> bool {
+    app.config.tls.is_some() || app.config.proxy.client_certificate_header.is_some()
+}
+
 fn methods(app: &App, with_public: bool) -> Vec<&'static str> {
-    let has_certificates = app.config.tls.is_some() || app.config.proxy.client_certificate_header.is_some();
+    let has_certificates = has_certificates(app);
     ClientAuthMethod::ALL
         .into_iter()
         .filter(|method| match method {
@@ -87,7 +92,7 @@ fn describe(app: &App) -> Value {
         "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
         "introspection_signing_alg_values_supported": ["RS256", "ES256"],
         "code_challenge_methods_supported": ["S256"],
-        "prompt_values_supported": ["none", "login", "consent"],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "sid", "name", "preferred_username", "email"],
         "authorization_response_iss_parameter_supported": true,
         "claims_parameter_supported": false,
@@ -98,7 +103,7 @@ fn describe(app: &App) -> Value {
         if app.config.registration != Registration::Off {
             members.insert("registration_endpoint".to_owned(), at("/register").into());
         }
-        if app.config.tls.is_some() {
+        if has_certificates(app) {
             members.insert("tls_client_certificate_bound_access_tokens".to_owned(), true.into());
         }
     }

@@ -75,12 +75,6 @@ impl ProtocolError {
         Self::of(StatusCode::FORBIDDEN, "access_denied", description)
     }
 
-    /// 429 with `Retry-After`.
-    pub fn slow_down(retry_after_secs: u32) -> Self {
-        let error = Self::of(StatusCode::TOO_MANY_REQUESTS, "slow_down", "too many requests");
-        Self { retry_after_secs: Some(retry_after_secs), ..error }
-    }
-
     /// 503 with `Retry-After`: nothing was done, or it is not known; the same request may be sent again (RFC 7009 section
     /// 2.2.1).
     pub fn unavailable() -> Self {
@@ -90,6 +84,13 @@ impl ProtocolError {
             "the server cannot do this now; send the same request again",
         );
         Self { retry_after_secs: Some(1), ..error }
+    }
+
+    /// 429 with `Retry-After`.
+    pub fn slow_down() -> Self {
+        let description = "too many requests from this address; wait a minute";
+        let error = Self::of(StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", description);
+        Self { retry_after_secs: Some(60), ..error }
     }
 
     pub fn server_error() -> Self {

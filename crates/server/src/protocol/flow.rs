@@ -30,6 +30,9 @@ pub struct Flow {
 /// How long a person may take. A page that was open for longer has to be reached anew.
 const PATIENCE: Duration = Duration::from_secs(1800);
 
+/// The longest request that is kept, in bytes: strangers can have it kept.
+const REQUEST_LIMIT: usize = 8192;
+
 /// What a stored request is: the handle of one kind never opens one of the other.
 #[derive(Clone, Copy)]
 enum Stored {
@@ -151,6 +154,9 @@ fn record(
         tracing::error!(error = %why, "an authorization request cannot be written down");
         Trouble::Server
     })?;
+    if parameters.len() > REQUEST_LIMIT {
+        return Err(Trouble::TooLarge);
+    }
     let client = request.client_id.clone();
     Ok(PushedRequest { handle, client, parameters, position, issued_at: now, expires_at: now.plus(life) })
 }

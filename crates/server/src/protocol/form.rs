@@ -15,6 +15,8 @@ pub struct Form(Vec<(String, String)>);
 
 /// May be given several times: RFC 8707 section 2.
 const REPEATABLE: &str = "resource";
+/// No request of ours has half as many parameters; each is compared with those before it.
+const PARAMETERS: usize = 64;
 
 impl Form {
     /// Reads a body or a query.
@@ -29,6 +31,9 @@ impl Form {
                     "token" => "the parameter `token` is given twice",
                     _ => "a parameter is given twice",
                 }));
+            }
+            if pairs.len() == PARAMETERS {
+                return Err(ProtocolError::invalid_request("too many parameters"));
             }
             pairs.push((name.into_owned(), value.into_owned()));
         }
@@ -86,6 +91,12 @@ mod tests {
     fn a_parameter_given_twice_is_refused() {
         assert!(Form::parse(b"token=a&token=b").is_err());
         assert!(Form::parse(b"token=a&token=").is_err());
+    }
+
+    #[test]
+    fn a_flood_of_parameters_is_refused_before_it_costs_anything() {
+        let flood: String = (0..10_000).map(|n| format!("p{n}=1&")).collect();
+        assert!(Form::parse(flood.as_bytes()).is_err());
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! `/healthz`, `/readyz` and `/metrics`.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
-    extract::State,
+    extract::{Request, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use rescind_ledger::Reads;
 
-use crate::app::App;
+use crate::{
+    app::App,
+    peer::{Peer, client_address},
+};
 
 /// The process runs.
 pub async fn alive() -> &'static str {
@@ -18,18 +21,29 @@ pub async fn alive() -> &'static str {
 
 /// The store answers, so requests can be served.
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
+    if app.queue.is_closed() {
+        return not_ready("the writer is gone\n");
+    }
     match app.records.store.ping().await {
         Ok(()) => "ready\n".into_response(),
         Err(why) => {
             tracing::error!(error = %why, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], "the store is not available\n")
-                .into_response()
+            not_ready("the store is not available\n")
         }
     }
 }
 
-/// Prometheus' text form.
-pub async fn metrics(State(app): State<Arc<App>>) -> Response {
+fn not_ready(why: &'static str) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], why).into_response()
+}
+
+/// Prometheus' text form, for those the configuration names: it tells how much an organisation revokes.
+pub async fn metrics(State(app): State<Arc<App>>, request: Request) -> Response {
+    let reader = request.extensions().get::<Peer>().map(|peer| client_address(peer, request.headers(), &app.config.proxy));
+    let may_read = |address: IpAddr| app.config.metrics_allow.iter().any(|network| network.contains(address));
+    if !reader.is_none_or(may_read) {
+        return (StatusCode::FORBIDDEN, "not for this address; see `metrics_allow`\n").into_response();
+    }
     let (entries, bytes) = app.live.look(|index, _| (index.len(), index.bytes()));
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; the counts are far below 2^52")]
     {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use rescind_jose::Kind as JwtKind;
@@ -43,11 +43,23 @@ async fn respond(app: &App, request: Request) -> Result<Response, ProtocolError>
     }
     let found = find(app, &caller.client, form.load("token")?).await?;
     app.telemetry.introspected(found.is_some());
-    let wants_signed = parts.headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes() == SIGNED.as_bytes());
-    if wants_signed {
+    if wants_signed(&parts.headers) {
         return signed(app, &caller.client, found.as_deref().unwrap_or(INACTIVE));
     }
     Ok(json_response(StatusCode::OK, found.unwrap_or_else(|| INACTIVE.to_owned())))
+}
+
+/// Whether the caller names the signed form among what it takes (RFC 9701 section 4, RFC 9110 section 12.5.1).
+fn wants_signed(headers: &HeaderMap) -> bool {
+    let is_none = |parameter: &[u8]| {
+        let weight = parameter.strip_prefix(b"q=");
+        weight.is_some_and(|weight| weight.iter().all(|byte| matches!(byte, b'0' | b'.')))
+    };
+    let names_it = |range: &[u8]| {
+        let mut parts = range.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        parts.next().is_some_and(|name| name.eq_ignore_ascii_case(SIGNED.as_bytes())) && !parts.any(is_none)
+    };
+    headers.get_all(header::ACCEPT).iter().any(|accept| accept.as_bytes().split(|byte| *byte == b',').any(names_it))
 }
 
 /// What there is to say of a token to this caller, as JSON; nothing, if it is not active or not the caller's business.

@@ -17,6 +17,7 @@ use crate::{
         error::{ProtocolError, json_response},
         flow,
         form::read_form,
+        sign_in::address,
         trouble::Trouble,
     },
 };
@@ -38,6 +39,9 @@ async fn keep(app: &App, request: Request) -> Result<Response, Response> {
         .ok_or_else(|| refused(&Refusal::new("invalid_request", "redirect_uri is missing or not registered")))?;
     let request =
         AuthorizationRequest::read(app, &caller.client, redirect_uri, &form).map_err(|refusal| refused(&refusal))?;
+    if caller.client.is_public() && app.beginnings.admit(address(app, &parts), app.now()).is_err() {
+        return Err(failed(Trouble::TooMany).into_response());
+    }
     let handle = flow::push(app, &request, caller.stamp).await.map_err(|trouble| failed(trouble).into_response())?;
     let expires_in = app.config.lifetimes.pushed_request.as_secs();
     let body = json!({ "request_uri": format!("{REQUEST_URI}{handle}"), "expires_in": expires_in });
@@ -53,6 +57,8 @@ fn refused(refusal: &Refusal) -> Response {
 fn failed(trouble: Trouble) -> ProtocolError {
     match trouble {
         Trouble::Unavailable => ProtocolError::unavailable(),
+        Trouble::TooLarge => ProtocolError::too_large(),
+        Trouble::TooMany => ProtocolError::slow_down(),
         // The client was changed while it pushed.
         Trouble::Expired => ProtocolError::invalid_client("client authentication failed"),
         _ => ProtocolError::server_error(),

@@ -70,6 +70,13 @@ pub fn verify(phc: &str, password: &str) -> bool {
 ///
 /// A stepped server does it on the spot, since a scheduler of requests cannot wait for another thread.
 pub async fn check(pace: &Pace, phc: Option<String>, password: &str) -> bool {
+    check_by(verify, pace, phc, password).await
+}
+
+async fn check_by<V>(verify: V, pace: &Pace, phc: Option<String>, password: &str) -> bool
+where
+    V: Fn(&str, &str) -> bool + Send + 'static,
+{
     if password.len() > LONGEST {
         return false;
     }
@@ -90,6 +97,11 @@ pub async fn check(pace: &Pace, phc: Option<String>, password: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
     use super::*;
 
     #[test]
@@ -119,6 +131,24 @@ mod tests {
         let length = |phc: &PasswordHash| phc.hash.as_ref().map(|hash| hash.as_bytes().len());
         assert_eq!(length(&nobody), length(&somebody));
         assert!(!check(&Pace::Free, None, "12345678").await);
+    }
+
+    #[tokio::test]
+    async fn a_check_verifies_exactly_once_whether_there_is_a_user_or_not() {
+        let phc = hash("12345678").unwrap();
+        for known in [None, Some(phc)] {
+            for password in ["12345678", "wrong password"] {
+                let verified = Arc::new(AtomicUsize::new(0));
+                let counted = verified.clone();
+                let counting = move |phc: &str, password: &str| {
+                    counted.fetch_add(1, Ordering::SeqCst);
+                    verify(phc, password)
+                };
+                let right = known.is_some() && password == "12345678";
+                assert_eq!(check_by(counting, &Pace::Free, known.clone(), password).await, right);
+                assert_eq!(verified.load(Ordering::SeqCst), 1);
+            }
+        }
     }
 
     #[tokio::test]

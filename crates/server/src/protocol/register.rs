@@ -1,6 +1,7 @@
 //! `POST /register` (RFC 7591) and `/register/{client_id}` (RFC 7592): clients that register themselves.
 
 mod client;
+pub mod initial_access;
 mod keys;
 mod metadata;
 #[cfg(test)]
@@ -14,7 +15,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use rescind_ledger::{Client, ClientAuthMethod, ClientChange, Hash, Initiator, Kind, Lane, Reads, Secret};
+use rescind_ledger::{Client, ClientAuthMethod, ClientChange, Hash, Initiator, Kind, Lane, Secret};
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
 use tokio::sync::Mutex;
@@ -24,7 +25,6 @@ pub use metadata::Metadata;
 pub use redirect::validate_redirect_uri;
 
 use crate::{
-    admin::initial_access_token_name,
     app::App,
     clock::{fresh_id, random},
     config::Registration,
@@ -172,9 +172,8 @@ async fn leave_to_register(app: &App, headers: &HeaderMap) -> Result<Option<Stri
         Registration::InitialAccessToken => {}
         Registration::Off => return Err(switched_off()),
     }
-    let name = initial_access_token_name(&Hash::of(bearer(headers).ok_or_else(invalid_token)?));
-    let known = app.records.store.secrets().await?;
-    if known.iter().any(|(stored, _)| *stored == name) { Ok(Some(name)) } else { Err(invalid_token()) }
+    let presented = bearer(headers).ok_or_else(invalid_token)?;
+    initial_access::find(app, presented).await?.map(Some).ok_or_else(invalid_token)
 }
 
 /// A client that proved to be the one it asks about.

@@ -282,7 +282,8 @@ async fn ask(
     Ok(visit.browser.remember(pages::page(status, &page, &[&visit.flow.request.redirect_uri])))
 }
 
-fn address(app: &App, parts: &Parts) -> Option<IpAddr> {
+/// Where a request comes from.
+pub fn address(app: &App, parts: &Parts) -> Option<IpAddr> {
     let peer = parts.extensions.get::<Peer>()?;
     Some(peer::client_address(peer, &parts.headers, &app.config.proxy))
 }

@@ -59,6 +59,11 @@ impl Throttle {
         Ok(Attempt { places: [name, address] })
     }
 
+    /// Asks for something that only the address is held to account for.
+    pub fn admit(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), TooMany> {
+        self.take(self.place(&("address", address.map(neighbourhood))), now)
+    }
+
     /// The password was right: the attempt does not count.
     pub fn give_back(&self, attempt: &Attempt) {
         attempt.places.iter().for_each(|place| self.put_back(*place));

@@ -172,15 +172,15 @@ fn first_tokens(app: &App, caller: &Caller, form: &Form, code: &Code) -> Result<
 /// The audiences of one access token: those asked for now, out of those granted, that no cut-off took away (RFC 8707
 /// section 2.2).
 fn narrow_audiences(app: &App, grant: &Grant, form: &Form) -> Result<Vec<String>, ProtocolError> {
-    let mut wanted: Vec<String> = form.all("resource").map(str::to_owned).collect();
-    if wanted.iter().any(|resource| !grant.audiences.contains(resource)) {
+    let named: Vec<&str> = form.all("resource").collect();
+    if named.iter().any(|resource| grant.audiences.iter().all(|granted| granted != resource)) {
         return Err(ProtocolError::invalid_target("the grant is not for one of these resources"));
     }
-    if wanted.is_empty() {
-        wanted.clone_from(&grant.audiences);
-    } else if has_scope(&grant.scope, "openid") {
-        wanted.push(app.config.issuer.clone());
-    }
+    let for_userinfo = |audience: &String| *audience == app.config.issuer && has_scope(&grant.scope, "openid");
+    let is_wanted = |audience: &&String| {
+        named.is_empty() || named.contains(&audience.as_str()) || for_userinfo(audience)
+    };
+    let wanted: Vec<String> = grant.audiences.iter().filter(is_wanted).cloned().collect();
     let surviving = mint::surviving_audiences(app, grant, &wanted);
     if surviving.is_empty() {
         return Err(ProtocolError::invalid_grant("access to these resources was revoked; the user must sign in again"));
@@ -223,8 +223,13 @@ pub async fn refresh_token(app: &App, caller: &Caller, form: &Form) -> Result<(M
         Refreshed::Rotated | Refreshed::Repeated => next.unwrap_or_default(),
         Refreshed::Replayed => return Err(refused()),
     };
-    // OpenID Connect Core section 12.2: a refreshed ID token carries no nonce.
-    let id_token = mint::id_token(app, &caller.client, &grant, None)?;
+    // OpenID Connect Core section 12.2: a refreshed ID token carries no nonce. It comes only while access to the issuer's own
+    // API is not revoked.
+    let id_token = if made.minted.access.audiences.contains(&app.config.issuer) {
+        mint::id_token(app, &caller.client, &grant, None)?
+    } else {
+        None
+    };
     Ok((made, Extra { refresh_token: Some(refresh_token), id_token }))
 }
 
@@ -258,7 +263,7 @@ fn narrowed_scope(grant: &Grant, requested: Option<&str>) -> Result<String, Prot
     if requested.split(' ').any(|scope| !scope.is_empty() && !has_scope(&grant.scope, scope)) {
         return Err(ProtocolError::invalid_scope("the grant does not cover one of these scopes"));
     }
-    Ok(requested.split(' ').filter(|scope| !scope.is_empty()).collect::<Vec<_>>().join(" "))
+    Ok(grant.scope.split(' ').filter(|scope| has_scope(requested, scope)).collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]

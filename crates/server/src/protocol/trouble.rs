@@ -29,6 +29,8 @@ pub enum Trouble {
     /// Something broke here.
     Server,
     TooLarge,
+    /// Too many requests from this address.
+    TooMany,
     /// The store cannot answer or be written now.
     Unavailable,
 }
@@ -61,6 +63,11 @@ impl Trouble {
             Self::TooLarge => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "This is too much", "The request is larger than what is accepted here.")
             }
+            Self::TooMany => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many at once",
+                "Too many sign-ins were begun from your address. Wait a minute and try again.",
+            ),
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Not possible just now",

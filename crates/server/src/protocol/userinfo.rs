@@ -63,6 +63,10 @@ async fn claims(app: &App, request: Request) -> Result<Value, Refusal> {
     let Some(user) = record.user.as_ref().filter(|_| has_scope(&record.scope, "openid")) else {
         return Err(Refusal::InsufficientScope);
     };
+    // Userinfo is an API too, the issuer's own: a token that is not for it, or no more, opens nothing here.
+    if !record.audiences.contains(&app.config.issuer) {
+        return Err(Refusal::Invalid);
+    }
     let user = app.records.store.find_user(user).await.map_err(ProtocolError::from)?.ok_or(Refusal::Invalid)?;
     Ok(describe(&user, &record.scope))
 }

@@ -166,6 +166,10 @@ impl Store for Sqlite {
         horizons(self.connection()?)
     }
 
+    fn issuer(&mut self) -> Result<Option<String>, StoreError> {
+        self.connection()?.query_row("SELECT issuer FROM meta", [], |row| row.get(0)).within("meta")
+    }
+
     fn secrets(&mut self) -> Result<Vec<(String, Sealed)>, StoreError> {
         secrets(self.connection()?)
     }

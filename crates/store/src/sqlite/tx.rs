@@ -417,6 +417,10 @@ impl Tx for SqliteTx<'_> {
         self.execute("clients", "DELETE FROM clients WHERE id = ?1", [id]).map(drop)
     }
 
+    fn find_api(&mut self, audience: &str) -> Result<Option<Api>, StoreError> {
+        self.find("apis", "SELECT body FROM apis WHERE audience = ?1", [audience], |row| Cells::of(row).json())
+    }
+
     fn put_api(&mut self, api: &Api) -> Result<(), StoreError> {
         let sql = "INSERT INTO apis (audience, body) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET body = excluded.body";
         let body = json("apis", api)?;
@@ -425,6 +429,10 @@ impl Tx for SqliteTx<'_> {
 
     fn delete_api(&mut self, audience: &str) -> Result<(), StoreError> {
         self.execute("apis", "DELETE FROM apis WHERE audience = ?1", [audience]).map(drop)
+    }
+
+    fn find_device(&mut self, id: &str) -> Result<Option<Device>, StoreError> {
+        self.find("devices", "SELECT body FROM devices WHERE id = ?1", [id], |row| Cells::of(row).json())
     }
 
     fn put_device(&mut self, device: &Device) -> Result<(), StoreError> {
@@ -442,6 +450,10 @@ impl Tx for SqliteTx<'_> {
 
     fn delete_secret(&mut self, name: &str) -> Result<(), StoreError> {
         self.execute("secrets", "DELETE FROM secrets WHERE name = ?1", [name]).map(drop)
+    }
+
+    fn put_issuer(&mut self, issuer: Option<&str>) -> Result<(), StoreError> {
+        self.execute("meta", "UPDATE meta SET issuer = ?1", [issuer]).map(drop)
     }
 
     fn put_horizon(&mut self, fact: &HorizonFact) -> Result<(), StoreError> {

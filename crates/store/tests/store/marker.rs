@@ -121,6 +121,30 @@ fn a_lost_or_unreadable_marker_is_missing() {
 }
 
 #[test]
+fn notes_that_are_not_synced_leave_the_slot_that_is() {
+    let place = Place::new();
+    let mut marker = FileMarker::create(&place.dir, &mut place.store()).unwrap();
+    let mark = |commits| Mark { head: Position { epoch: 1, seq: 0 }, commits };
+    let slots = || {
+        let mut bytes = std::fs::read(place.dir.marker()).unwrap();
+        bytes.resize(1024, 0);
+        let second = bytes.split_off(512);
+        (bytes, second)
+    };
+    let (synced, _) = slots();
+    for commits in 1..4 {
+        marker.advance(mark(commits), false).unwrap();
+        assert_eq!(slots().0, synced, "a power cut may tear whatever was not synced");
+    }
+    marker.advance(mark(4), true).unwrap();
+    let (_, synced) = slots();
+    for commits in 5..8 {
+        marker.advance(mark(commits), false).unwrap();
+        assert_eq!(slots().1, synced);
+    }
+}
+
+#[test]
 fn a_torn_slot_leaves_the_other() {
     // Two notes, so that both slots are written; then each byte of the newer one in turn is lost.
     let place = Place::new();

@@ -28,36 +28,11 @@ pub struct Terms {
 #[must_use]
 pub fn new_client(id: String, metadata: &Metadata, terms: Terms) -> Client {
     let client = Client {
-        name: id.clone(),
-        id,
-        auth_method: metadata.auth_method,
-        secret_hash: None,
-        secret_sealed: None,
-        jwks: None,
-        jwks_uri: None,
-        tls_client_auth_subject_dn: None,
-        tls_client_auth_san_dns: None,
-        redirect_uris: Vec::new(),
-        post_logout_redirect_uris: Vec::new(),
-        grant_types: Vec::new(),
-        scopes: Vec::new(),
-        resources: Vec::new(),
-        serves: None,
-        rotation: rotation(metadata.auth_method),
         rotation_grace_secs: u32::try_from(terms.rotation_grace.as_secs()).unwrap_or(u32::MAX),
-        id_token_signed_response_alg: SigningAlgorithm::default(),
-        introspection_signed_response_alg: SigningAlgorithm::default(),
-        require_pushed_authorization_requests: false,
         first_party: terms.first_party,
-        registration_hash: None,
-        enabled: true,
-        created_at: terms.now,
+        ..Client::new(id.clone(), id, metadata.auth_method, terms.now)
     };
     replaced(client, metadata, terms.scopes)
-}
-
-fn rotation(method: ClientAuthMethod) -> Rotation {
-    if method == ClientAuthMethod::None { Rotation::EachUse } else { Rotation::Never }
 }
 
 /// The client with all its metadata replaced. What an administrator decides stays; a secret stays while it is of use.
@@ -78,7 +53,7 @@ pub fn replaced(before: Client, metadata: &Metadata, scopes: Vec<String>) -> Cli
         post_logout_redirect_uris: metadata.post_logout_redirect_uris.clone(),
         grant_types: metadata.grant_types.clone(),
         scopes,
-        rotation: if becomes_public_or_ceases { rotation(method) } else { before.rotation },
+        rotation: if becomes_public_or_ceases { Rotation::usual(method) } else { before.rotation },
         id_token_signed_response_alg: metadata.id_token_signed_response_alg,
         introspection_signed_response_alg: metadata.introspection_signed_response_alg,
         require_pushed_authorization_requests: metadata.require_pushed_authorization_requests,

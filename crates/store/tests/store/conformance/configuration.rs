@@ -48,12 +48,16 @@ pub(crate) fn a_configuration_is_what_was_put<B: Backend>() {
         tx.delete_client("gone").unwrap();
         tx.put_api(&api("https://a.example")).unwrap();
         tx.put_api(&api("https://gone.example")).unwrap();
+        assert_eq!(tx.find_api("https://gone.example").unwrap(), Some(api("https://gone.example")));
         tx.delete_api("https://gone.example").unwrap();
+        assert_eq!(tx.find_api("https://gone.example").unwrap(), None);
         tx.put_user(&user("on", "on")).unwrap();
         tx.put_user(&User { enabled: false, ..user("off", "off") }).unwrap();
         tx.put_device(&device("on")).unwrap();
         tx.put_device(&device("off")).unwrap();
         tx.put_device(&off).unwrap();
+        assert_eq!(tx.find_device("off").unwrap(), Some(off.clone()));
+        assert_eq!(tx.find_device("none").unwrap(), None);
         tx.append(&nth_entry(1)).unwrap();
     });
     let mut backend = backend.reopened();
