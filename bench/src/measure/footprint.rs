@@ -1,0 +1,78 @@
+//! (e) Memory and the time to be ready.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::child::Child;
+use crate::credentials::introspection;
+use crate::measure::{Bench, MILLION};
+use crate::reference::load::{self, Load};
+use crate::report::{Goal, Line, median};
+use crate::seed::Plan;
+
+/// What a start leaves behind has settled by then.
+const SETTLED: Duration = Duration::from_secs(1);
+const STARTS: usize = 5;
+
+pub(super) fn idle(bench: &mut Bench) -> anyhow::Result<Line> {
+    let folder = bench.folder("idle", Plan::EMPTY)?;
+    let (rescind, reference) = (Child::rescind(&folder)?, Child::reference(0)?);
+    rescind.ask_ready()?;
+    sleep(SETTLED);
+    Ok(Line {
+        name: "rss_idle",
+        value: rescind.resident_mib()?,
+        unit: "MiB",
+        reference: Some(reference.resident_mib()?),
+        goal: Some(Goal::AtMost(40.0)),
+    })
+}
+
+/// After every live token was introspected once: what can be remembered is.
+pub(super) fn with_a_million(bench: &mut Bench) -> anyhow::Result<Line> {
+    let servers = bench.servers()?;
+    for stretch in 0..10 {
+        let size = MILLION.live / 10;
+        let asked = Load {
+            target: servers.rescind.address(),
+            connections: 50,
+            requests: usize::try_from(size / 50)?,
+            warm_up: 0,
+            messages: (stretch * size..(stretch + 1) * size).map(introspection).collect(),
+            status: 200,
+            contains: br#""active":true"#.to_vec(),
+        };
+        load::run(asked)?;
+    }
+    Ok(Line {
+        name: "rss_1m_tokens",
+        value: servers.rescind.resident_mib()?,
+        unit: "MiB",
+        reference: Some(servers.reference.resident_mib()?),
+        goal: Some(Goal::AtMost(300.0)),
+    })
+}
+
+/// From the start of the process to the first answer that it is ready.
+pub(super) fn startup(bench: &mut Bench) -> anyhow::Result<Line> {
+    let folder = bench.million()?;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..STARTS {
+        let begun = Instant::now();
+        let rescind = Child::rescind(&folder)?;
+        rescind.ask_ready()?;
+        ours.push(begun.elapsed().as_secs_f64());
+        drop(rescind);
+        let begun = Instant::now();
+        let reference = Child::reference(MILLION.live)?;
+        theirs.push(begun.elapsed().as_secs_f64());
+        drop(reference);
+    }
+    Ok(Line {
+        name: "startup_1m",
+        value: median(ours),
+        unit: "s",
+        reference: Some(median(theirs)),
+        goal: Some(Goal::AtMost(3.0)),
+    })
+}

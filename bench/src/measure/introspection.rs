@@ -1,0 +1,60 @@
+//! (a) Introspection by HTTP, against a bare server that does the unavoidable.
+
+use std::net::SocketAddr;
+
+use crate::credentials::introspection;
+use crate::measure::{Bench, MILLION};
+use crate::reference::load::{self, Load};
+use crate::reference::map;
+use crate::report::{Goal, Line, median};
+
+/// Runs of each side, in turn.
+const RUNS: usize = 5;
+/// Timed requests in a run, and those before them.
+const REQUESTS: usize = 60_000;
+const WARM_UP: usize = 10_000;
+
+pub(super) fn active(bench: &mut Bench, name: &'static str, connections: usize) -> anyhow::Result<Line> {
+    let goal = (connections == 64).then_some(Goal::RatioAtLeast(0.7));
+    compare(bench, name, Asked { connections, first: 0, contains: br#""active":true"# }, goal)
+}
+
+pub(super) fn revoked(bench: &mut Bench) -> anyhow::Result<Line> {
+    let asked = Asked { connections: 64, first: MILLION.live, contains: br#"{"active":false}"# };
+    compare(bench, "introspect_revoked_c64", asked, Some(Goal::RatioAtLeast(0.7)))
+}
+
+/// What the clients ask: a million tokens from the first on, and what they expect to hear.
+#[derive(Clone, Copy)]
+struct Asked {
+    connections: usize,
+    first: u64,
+    contains: &'static [u8],
+}
+
+fn compare(bench: &mut Bench, name: &'static str, asked: Asked, goal: Option<Goal>) -> anyhow::Result<Line> {
+    let servers = bench.servers()?;
+    // One connection waits more than it works: a tenth of the requests takes as long.
+    let share = if asked.connections == 1 { 10 } else { 1 };
+    let (requests, warm_up) = (REQUESTS / share, WARM_UP / share);
+    let order = map::order(RUNS * (requests + warm_up), usize::try_from(MILLION.live)?);
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for places in order.chunks(requests + warm_up) {
+        let messages: Vec<_> = places.iter().map(|place| introspection(asked.first + *place as u64)).collect();
+        let rate = |target: SocketAddr| {
+            let load = Load {
+                target,
+                connections: asked.connections,
+                requests: requests / asked.connections,
+                warm_up: warm_up / asked.connections,
+                messages: messages.clone(),
+                status: 200,
+                contains: asked.contains.to_vec(),
+            };
+            load::run(load).map(|measured| measured.rate)
+        };
+        ours.push(rate(servers.rescind.address())?);
+        theirs.push(rate(servers.reference.address())?);
+    }
+    Ok(Line { name, value: median(ours), unit: "requests/s", reference: Some(median(theirs)), goal })
+}

@@ -1,0 +1,186 @@
+//! Fills a data directory through the ledger's own door, in large batches.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use rescind::app::{App, Opened};
+use rescind::clock::Clock;
+use rescind::pace::Pace;
+use rescind_ledger::{
+    AccessToken, Api, Client, ClientAuthMethod, Door, Grant, Hash, Initiator, Lane, LedgerError, Minted, Order,
+    Position, Reason, Rotation, Target, Timestamp, TokenFormat,
+};
+
+use crate::credentials::{APPLICATION, AUDIENCE, CROWDED, RESOURCE_SERVER, SCOPE, client_secret, token};
+use crate::served::config;
+
+/// What is to be in the directory. Tokens are numbered through: first the live ones, then the ended, then the single.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Live tokens of the one user [`CROWDED`].
+    pub live: u64,
+    /// Tokens of the same user, each ended by an entry of its own.
+    pub ended: u64,
+    /// Live tokens of users who have just that one.
+    pub single: u64,
+}
+
+impl Plan {
+    /// A directory with the clients and the API alone.
+    pub const EMPTY: Self = Self { live: 0, ended: 0, single: 0 };
+
+    fn total(self) -> u64 {
+        self.live + self.ended + self.single
+    }
+
+    /// The number of the first single token.
+    #[must_use]
+    pub fn first_single(self) -> u64 {
+        self.live + self.ended
+    }
+}
+
+/// Orders or tokens in one transaction.
+const BATCH: usize = 20_000;
+/// Tokens live for a day: longer than any measurement.
+const LIFE: Duration = Duration::from_secs(86_400);
+
+/// The user who has the single token `number`.
+#[must_use]
+pub fn single_user(number: u64) -> String {
+    format!("usr_{number:022}")
+}
+
+/// Fills a directory that does not exist yet.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn fill(folder: &Path, plan: Plan) -> anyhow::Result<()> {
+    let (app, writer) = Opened::open(config(folder)?, Clock::System, Pace::Free)?.start()?;
+    write(&app, configure)?;
+    let mut tokens: Vec<(Hash, u64)> = (0..plan.total()).map(|number| (token(number).hash(), number)).collect();
+    // In the order of the key every insertion goes to the end of its tree, which is some ten times as fast.
+    tokens.sort_unstable();
+    let mut ended = Vec::new();
+    let stamp = app.live.stamp();
+    for (batch, tokens) in tokens.chunks(BATCH).enumerate() {
+        let ranked: Vec<_> = (batch * BATCH..).zip(tokens.iter().copied()).collect();
+        let is_ended = |number| (plan.live..plan.first_single()).contains(&number);
+        ended.extend(ranked.iter().filter(|(_, (_, number))| is_ended(*number)).map(|(rank, _)| *rank));
+        write(&app, move |door| {
+            let now = door.now();
+            ranked.iter().try_for_each(|(rank, (hash, number))| {
+                let user = if *number < plan.first_single() { CROWDED.to_owned() } else { single_user(*number) };
+                door.mint(&minted(*rank, *hash, user, stamp, now))
+            })
+        })?;
+    }
+    for ranks in ended.chunks(BATCH) {
+        let orders: Vec<_> = ranks.iter().map(|rank| token_order(token_id(*rank))).collect();
+        write(&app, move |door| orders.iter().try_for_each(|order| door.end(order).map(drop)))?;
+    }
+    let head = app.live.head();
+    write(&app, move |door| door.complete_outbox(head))?;
+    app.queue.close();
+    writer.join().map_err(|_| anyhow!("the writer panicked"))
+}
+
+fn write(
+    app: &App,
+    work: impl FnOnce(&mut Door<'_>) -> Result<(), LedgerError> + Send + 'static,
+) -> anyhow::Result<()> {
+    Ok(app.queue.submit(Lane::Issuing, work).wait()?)
+}
+
+fn configure(door: &mut Door<'_>) -> Result<(), LedgerError> {
+    let now = door.now();
+    let api = Api {
+        audience: AUDIENCE.to_owned(),
+        name: "Orders".to_owned(),
+        scopes: SCOPE.split(' ').map(str::to_owned).collect(),
+        token_format: TokenFormat::Opaque,
+        access_token_secs: None,
+        session_bound: false,
+        created_at: now,
+    };
+    door.put_api(&api, &Initiator::System("bench".to_owned()))?;
+    door.add_client(&client(APPLICATION, None, now))?;
+    door.add_client(&client(RESOURCE_SERVER, Some(AUDIENCE), now))
+}
+
+fn client(id: &str, serves: Option<&str>, now: Timestamp) -> Client {
+    Client {
+        id: id.to_owned(),
+        name: id.to_owned(),
+        auth_method: ClientAuthMethod::ClientSecretBasic,
+        secret_hash: Some(client_secret().hash()),
+        secret_sealed: None,
+        jwks: None,
+        jwks_uri: None,
+        tls_client_auth_subject_dn: None,
+        tls_client_auth_san_dns: None,
+        redirect_uris: Vec::new(),
+        post_logout_redirect_uris: Vec::new(),
+        grant_types: vec!["client_credentials".to_owned()],
+        scopes: SCOPE.split(' ').map(str::to_owned).collect(),
+        resources: Vec::new(),
+        serves: serves.map(str::to_owned),
+        rotation: Rotation::Never,
+        rotation_grace_secs: 0,
+        id_token_signed_response_alg: Default::default(),
+        introspection_signed_response_alg: Default::default(),
+        require_pushed_authorization_requests: false,
+        first_party: true,
+        registration_hash: None,
+        enabled: true,
+        created_at: now,
+    }
+}
+
+fn minted(rank: usize, hash: Hash, user: String, position: Position, now: Timestamp) -> Minted {
+    let grant = Grant {
+        id: format!("gr_{rank:022}"),
+        client: APPLICATION.to_owned(),
+        user: Some(user.clone()),
+        session: None,
+        session_bound: false,
+        device: None,
+        scope: SCOPE.to_owned(),
+        audiences: vec![AUDIENCE.to_owned()],
+        position,
+        auth_time: Some(now),
+        nonce: None,
+        issued_at: now,
+        expires_at: now.plus(LIFE),
+    };
+    let access = AccessToken {
+        hash,
+        id: token_id(rank),
+        grant: grant.id.clone(),
+        client: APPLICATION.to_owned(),
+        user: Some(user),
+        session: None,
+        session_bound: false,
+        device: None,
+        scope: SCOPE.to_owned(),
+        audiences: vec![AUDIENCE.to_owned()],
+        key: None,
+        certificate: None,
+        position,
+        auth_time: Some(now),
+        issued_at: now,
+        expires_at: now.plus(LIFE),
+    };
+    Minted { grant, access, refresh: None }
+}
+
+fn token_id(rank: usize) -> String {
+    format!("at_{rank:022}")
+}
+
+/// An order to end one token, as its client gives it.
+#[must_use]
+pub fn token_order(token: String) -> Order {
+    Order::new(Target::Token { token }, Reason::UserRequest, Initiator::Client(APPLICATION.to_owned()))
+}

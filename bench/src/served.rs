@@ -1,0 +1,92 @@
+//! The two servers of a comparison, each in a process of its own and of the same shape.
+//!
+//! A server says where it listens as soon as it does, and ends when its input ends: whoever started it may
+//! be gone, but nothing is left running.
+
+use std::collections::HashMap;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use rescind::app::Opened;
+use rescind::clock::Clock;
+use rescind::config::{self, Config};
+use rescind::pace::Pace;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::credentials::{APPLICATION, CROWDED, RESOURCE_SERVER, SCOPE, client_secret, token};
+use crate::reference::http::{Known, Record, Server, fingerprint};
+
+/// The issuer in every answer of both servers.
+const ISSUER: &str = "http://127.0.0.1:8080";
+/// Threads that serve: as many as the machine of `docs/benchmarks.md` has cores, the same on both sides.
+const WORKERS: usize = 2;
+
+/// The configuration of a measurement: the defaults, but for place and name.
+///
+/// # Errors
+/// When the folder's name cannot stand in a configuration.
+pub fn config(folder: &Path) -> anyhow::Result<Config> {
+    let folder = folder.to_str().context("the folder's name is not UTF-8")?;
+    let text = format!("data_dir = {folder:?}\nissuer = {ISSUER:?}\nlisten = \"127.0.0.1:0\"\n");
+    Ok(config::from_toml(&text, [])?)
+}
+
+/// Serves a data directory as `rescind serve` does, but for the local socket, until the input ends.
+///
+/// # Errors
+/// When it cannot be opened or served.
+pub fn rescind(folder: &Path) -> anyhow::Result<()> {
+    let (app, writer) = Opened::open(config(folder)?, Clock::System, Pace::Free)?.start()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        rescind::background::spawn(&app);
+        say_ready(listener.local_addr()?)?;
+        let (end, ended) = oneshot::channel();
+        std::thread::spawn(move || {
+            wait_for_end();
+            end.send(())
+        });
+        rescind::serve::serve(listener, None, rescind::router(&app), &app.config.limits, ended).await
+    })?;
+    app.queue.close();
+    writer.join().map_err(|_| anyhow!("the writer panicked"))
+}
+
+/// Serves the reference with the tokens `0..tokens`, until the input ends.
+///
+/// # Errors
+/// When it cannot be served.
+pub fn reference(tokens: u64) -> anyhow::Result<()> {
+    let secret = fingerprint(client_secret().reveal().as_bytes());
+    let record = || Record {
+        subject: CROWDED.into(),
+        client: APPLICATION.into(),
+        scope: SCOPE.into(),
+        issued: 1_900_000_000,
+        expires: 1_900_086_400,
+    };
+    let known = Known {
+        issuer: ISSUER.to_owned(),
+        clients: HashMap::from([(RESOURCE_SERVER.to_owned(), secret)]),
+        tokens: (0..tokens).map(|number| (token(number).hash().0, record())).collect(),
+    };
+    let server = Server::start(known, WORKERS)?;
+    say_ready(server.address())?;
+    wait_for_end();
+    Ok(())
+}
+
+fn say_ready(address: SocketAddr) -> std::io::Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{address}")?;
+    out.flush()
+}
+
+fn wait_for_end() {
+    // An input that cannot be read has ended too.
+    drop(std::io::stdin().read_to_end(&mut Vec::new()));
+}
