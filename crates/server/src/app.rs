@@ -4,9 +4,7 @@ use std::{sync::Arc, thread, time::Duration};
 
 use anyhow::{Context, bail};
 use rescind_check::FingerprintKey;
-use rescind_ledger::{
-    Initiator, Lane, LedgerError, Live, Queue, Reads, Startup, Store, Target, Timestamp, Writer,
-};
+use rescind_ledger::{Initiator, Lane, LedgerError, Live, Queue, Reads, Startup, Store, Target, Timestamp, Writer};
 use rescind_store::{DataDir, FileMarker, Lock, MarkerState, Sqlite, SqliteReads, inspect_marker};
 use zeroize::Zeroizing;
 
@@ -74,7 +72,8 @@ impl Opened {
         let mut writer = Writer::new(Box::new(store), Box::new(marker), live.clone(), queue.clone());
         let facts = Facts {
             issuer: issuer.is_none().then(|| config.issuer.clone()),
-            horizon: Some(config.lifetimes.horizon()).filter(|now| horizons.last().map(|fact| fact.secs) != Some(now.as_secs())),
+            horizon: Some(config.lifetimes.horizon())
+                .filter(|now| horizons.last().map(|fact| fact.secs) != Some(now.as_secs())),
             secrets: fresh_secrets,
         };
         facts.state(&queue, &mut writer, now)?;

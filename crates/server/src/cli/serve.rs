@@ -1,6 +1,6 @@
 //! `rescind serve`: the server as a process, and as a function for those who run one inside a program.
 
-use std::{net::SocketAddr, sync::Arc, thread, time::Duration};
+use std::{io::IsTerminal, net::SocketAddr, sync::Arc, thread, time::Duration};
 
 use anyhow::Context;
 use tokio::{
@@ -131,7 +131,11 @@ impl Running {
 pub(super) fn run(globals: &Globals) -> Result<(), Failure> {
     let config = configuration(globals)?;
     let filter = EnvFilter::try_from_env("RESCIND_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let logging = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .try_init();
     logging.map_err(|why| anyhow::anyhow!("logging cannot be set up: {why}"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     Ok(runtime.block_on(until_told(config))?)

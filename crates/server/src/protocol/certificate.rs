@@ -62,9 +62,8 @@ impl ClientKeys {
             self.0.remove(uri);
         }
         // One fetch at a time for an address: the others wait for its outcome.
-        let fetched = self.0.get_or_insert_async(uri, async {
-            Ok::<_, Infallible>((now, fetch(app, client, uri).await))
-        });
+        let fetched =
+            self.0.get_or_insert_async(uri, async { Ok::<_, Infallible>((now, fetch(app, client, uri).await)) });
         match fetched.await {
             Ok((_, keys)) => keys,
             Err(never) => match never {},

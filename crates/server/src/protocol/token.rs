@@ -177,9 +177,8 @@ fn narrow_audiences(app: &App, grant: &Grant, form: &Form) -> Result<Vec<String>
         return Err(ProtocolError::invalid_target("the grant is not for one of these resources"));
     }
     let for_userinfo = |audience: &String| *audience == app.config.issuer && has_scope(&grant.scope, "openid");
-    let is_wanted = |audience: &&String| {
-        named.is_empty() || named.contains(&audience.as_str()) || for_userinfo(audience)
-    };
+    let is_wanted =
+        |audience: &&String| named.is_empty() || named.contains(&audience.as_str()) || for_userinfo(audience);
     let wanted: Vec<String> = grant.audiences.iter().filter(is_wanted).cloned().collect();
     let surviving = mint::surviving_audiences(app, grant, &wanted);
     if surviving.is_empty() {

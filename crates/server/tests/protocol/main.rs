@@ -1,0 +1,33 @@
+//! The protocol over the wire, clause by clause: the real program on a loopback port.
+
+#[path = "../blackbox/application.rs"]
+mod application;
+#[path = "../blackbox/person.rs"]
+mod person;
+#[path = "../blackbox/server.rs"]
+mod server;
+#[path = "../blackbox/tls.rs"]
+#[expect(dead_code, reason = "programs get the root as a file; here nobody needs it")]
+mod tls;
+
+#[path = "../../../../blackbox/openidconnect/src/page.rs"]
+mod page;
+
+mod assertions;
+mod browsing;
+mod certificates;
+mod client_authentication;
+mod codes;
+mod discovery;
+mod introspection;
+mod keys;
+mod limits;
+mod logout;
+mod promises;
+mod prompts;
+mod pushed;
+mod resources;
+mod revoking;
+mod sign_in;
+mod tokens;
+mod userinfo;
