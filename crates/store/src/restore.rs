@@ -37,8 +37,8 @@ pub struct Restored {
 /// head marker disagrees with whichever file is there, and the server refuses to start until this is done again.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] if the backup is unsound or not one of ours, and [`StoreError::Unavailable`] if something
-/// cannot be read or written: nothing was changed then.
+/// [`StoreError::Corrupt`] if the backup is unsound or not one of ours: nothing was changed then. [`StoreError::Unavailable`]
+/// if something cannot be read or written: the server refuses to start unless nothing was changed either.
 pub fn restore(dir: &DataDir, _lock: &Lock, backup: &Path, now: Timestamp) -> Result<Restored, StoreError> {
     let fresh = dir.path().join("rescind.db.new");
     remove_database(&fresh).map_err(unavailable("remove", &fresh))?;
