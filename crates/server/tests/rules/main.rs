@@ -1,0 +1,10 @@
+//! The nine rules of the design and the policy of refresh tokens, on a whole server with a real SQLite file.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
+mod house;
+mod refresh;
+mod replay;
+mod rules;
+mod targets;
+mod writer;
