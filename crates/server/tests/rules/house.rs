@@ -28,6 +28,7 @@ use rescind_ledger::{
     Api, Client, ClientAuthMethod, Door, Ended, Hash, Initiator, Lane, LedgerError, Order, Reads, Reason, Rotation,
     SigningAlgorithm, Target, TokenFormat, User,
 };
+use rescind_store::DataDir;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -50,6 +51,7 @@ pub(crate) struct House {
     admin: Router,
     clock: Arc<AtomicI64>,
     dir: TempDir,
+    writer: thread::JoinHandle<()>,
 }
 
 /// What an authorization request came to.
@@ -107,18 +109,20 @@ impl House {
 
     /// A server that was opened already.
     pub(crate) fn of(opened: Opened, clock: Arc<AtomicI64>, dir: TempDir) -> Self {
-        let (app, _writer) = opened.start().unwrap();
+        let (app, writer) = opened.start().unwrap();
         let (router, admin) = (rescind::router(&app), rescind::admin::local_router(&app));
-        Self { app, router, admin, clock, dir }
+        Self { app, router, admin, clock, dir, writer }
     }
 
     /// Stops the server and waits until the last of it is gone, and with it its hold on the data directory.
     pub(crate) async fn close(self) -> TempDir {
-        let Self { app, router, admin, dir, .. } = self;
+        let Self { app, router, admin, dir, writer, .. } = self;
         app.queue.close();
-        let gone = Arc::downgrade(&app);
+        tokio::task::spawn_blocking(move || writer.join()).await.unwrap().unwrap();
+        let data = DataDir::at(app.data_dir.path());
         drop((app, router, admin));
-        while gone.strong_count() > 0 {
+        // The last reader's end writes the log back into the database; the lock goes after it.
+        while data.lock().is_err() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         dir
