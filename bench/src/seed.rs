@@ -65,7 +65,7 @@ pub fn fill(folder: &Path, plan: Plan) -> anyhow::Result<()> {
     let mut ended = Vec::new();
     let stamp = app.live.stamp();
     for (batch, tokens) in tokens.chunks(BATCH).enumerate() {
-        let ranked: Vec<_> = (batch * BATCH..).zip(tokens.iter().copied()).collect();
+        let ranked: Vec<_> = ((batch * BATCH) as u64..).zip(tokens.iter().copied()).collect();
         let is_ended = |number| (plan.live..plan.first_single()).contains(&number);
         ended.extend(ranked.iter().filter(|(_, (_, number))| is_ended(*number)).map(|(rank, _)| *rank));
         write(&app, move |door| {
@@ -138,9 +138,9 @@ fn client(id: &str, serves: Option<&str>, now: Timestamp) -> Client {
     }
 }
 
-fn minted(rank: usize, hash: Hash, user: String, position: Position, now: Timestamp) -> Minted {
+fn minted(rank: u64, hash: Hash, user: String, position: Position, now: Timestamp) -> Minted {
     let grant = Grant {
-        id: format!("gr_{rank:022}"),
+        id: grant_id(rank),
         client: APPLICATION.to_owned(),
         user: Some(user.clone()),
         session: None,
@@ -175,8 +175,16 @@ fn minted(rank: usize, hash: Hash, user: String, position: Position, now: Timest
     Minted { grant, access, refresh: None }
 }
 
-fn token_id(rank: usize) -> String {
+/// The `jti` of the token with that rank.
+#[must_use]
+pub fn token_id(rank: u64) -> String {
     format!("at_{rank:022}")
+}
+
+/// Its grant.
+#[must_use]
+pub fn grant_id(rank: u64) -> String {
+    format!("gr_{rank:022}")
 }
 
 /// An order to end one token, as its client gives it.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use rescind::app::Opened;
@@ -16,8 +17,9 @@ use rescind::pace::Pace;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::credentials::{APPLICATION, CROWDED, RESOURCE_SERVER, SCOPE, client_secret, token};
-use crate::reference::http::{Known, Record, Server, fingerprint};
+use crate::credentials::{APPLICATION, AUDIENCE, CROWDED, RESOURCE_SERVER, SCOPE, client_secret, token};
+use crate::reference::http::{Issuance, Known, Record, Server, fingerprint};
+use crate::seed::{grant_id, token_id};
 
 /// The issuer in every answer of both servers.
 const ISSUER: &str = "http://127.0.0.1:8080";
@@ -62,17 +64,21 @@ pub fn rescind(folder: &Path) -> anyhow::Result<()> {
 /// When it cannot be served.
 pub fn reference(tokens: u64) -> anyhow::Result<()> {
     let secret = fingerprint(client_secret().reveal().as_bytes());
-    let record = || Record {
+    let issuance = Arc::new(Issuance { client: APPLICATION.into(), audience: AUDIENCE.into(), scope: SCOPE.into() });
+    let record = |number: u64| Record {
+        issuance: issuance.clone(),
         subject: CROWDED.into(),
-        client: APPLICATION.into(),
-        scope: SCOPE.into(),
+        // Not the names that the seeded tokens have, which depend on an order, but as long.
+        id: token_id(number).into(),
+        grant: grant_id(number).into(),
+        authenticated: 1_900_000_000,
         issued: 1_900_000_000,
         expires: 1_900_086_400,
     };
     let known = Known {
         issuer: ISSUER.to_owned(),
         clients: HashMap::from([(RESOURCE_SERVER.to_owned(), secret)]),
-        tokens: (0..tokens).map(|number| (token(number).hash().0, record())).collect(),
+        tokens: (0..tokens).map(|number| (token(number).hash().0, record(number))).collect(),
     };
     let server = Server::start(known, WORKERS)?;
     say_ready(server.address())?;

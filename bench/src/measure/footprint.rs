@@ -4,9 +4,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::child::Child;
-use crate::credentials::introspection;
-use crate::measure::{Bench, MILLION};
-use crate::reference::load::{self, Load};
+use crate::measure::{Bench, MILLION, introspection};
 use crate::report::{Goal, Line, median};
 use crate::seed::Plan;
 
@@ -31,19 +29,7 @@ pub(super) fn idle(bench: &mut Bench) -> anyhow::Result<Line> {
 /// After every live token was introspected once: what can be remembered is.
 pub(super) fn with_a_million(bench: &mut Bench) -> anyhow::Result<Line> {
     let servers = bench.servers()?;
-    for stretch in 0..10 {
-        let size = MILLION.live / 10;
-        let asked = Load {
-            target: servers.rescind.address(),
-            connections: 50,
-            requests: usize::try_from(size / 50)?,
-            warm_up: 0,
-            messages: (stretch * size..(stretch + 1) * size).map(introspection).collect(),
-            status: 200,
-            contains: br#""active":true"#.to_vec(),
-        };
-        load::run(asked)?;
-    }
+    introspection::remember_active(servers)?;
     Ok(Line {
         name: "rss_1m_tokens",
         value: servers.rescind.resident_mib()?,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::credentials::introspection;
-use crate::measure::{Bench, MILLION};
+use crate::measure::{Bench, MILLION, Servers};
 use crate::reference::load::{self, Load};
 use crate::reference::map;
 use crate::report::{Goal, Line, median};
@@ -16,12 +16,46 @@ const WARM_UP: usize = 10_000;
 
 pub(super) fn active(bench: &mut Bench, name: &'static str, connections: usize) -> anyhow::Result<Line> {
     let goal = (connections == 64).then_some(Goal::RatioAtLeast(0.7));
-    compare(bench, name, Asked { connections, first: 0, contains: br#""active":true"# }, goal)
+    let asked = Asked { connections, ..ACTIVE };
+    remember(bench.servers()?, asked)?;
+    compare(bench, name, asked, goal)
+}
+
+/// From a server that has just been started, which reads most of these tokens from its disk.
+pub(super) fn cold(bench: &mut Bench) -> anyhow::Result<Line> {
+    compare(bench, "introspect_cold_c64", ACTIVE, None)
 }
 
 pub(super) fn revoked(bench: &mut Bench) -> anyhow::Result<Line> {
     let asked = Asked { connections: 64, first: MILLION.live, contains: br#"{"active":false}"# };
+    remember(bench.servers()?, asked)?;
     compare(bench, "introspect_revoked_c64", asked, Some(Goal::RatioAtLeast(0.7)))
+}
+
+const ACTIVE: Asked = Asked { connections: 64, first: 0, contains: br#""active":true"# };
+
+/// Asks for each of the million once. The reference holds all of them in memory from the start; so does ours then, as far
+/// as its memory goes.
+fn remember(servers: &Servers, asked: Asked) -> anyhow::Result<()> {
+    let size = MILLION.live / 10;
+    for stretch in 0..10 {
+        let from = asked.first + stretch * size;
+        load::run(Load {
+            target: servers.rescind.address(),
+            connections: 50,
+            requests: usize::try_from(size / 50)?,
+            warm_up: 0,
+            messages: (from..from + size).map(introspection).collect(),
+            status: 200,
+            contains: asked.contains.to_vec(),
+        })?;
+    }
+    Ok(())
+}
+
+/// Asks for every live token once, so that what can be remembered is.
+pub(super) fn remember_active(servers: &Servers) -> anyhow::Result<()> {
+    remember(servers, ACTIVE)
 }
 
 /// What the clients ask: a million tokens from the first on, and what they expect to hear.

@@ -16,7 +16,8 @@ use crate::report::Line;
 use crate::seed::{self, Plan};
 
 /// Every measurement, in an order in which one can go on with what the one before has set up.
-pub const NAMES: [&str; 15] = [
+pub const NAMES: [&str; 16] = [
+    "introspect_cold_c64",
     "introspect_active_c1",
     "introspect_active_c16",
     "introspect_active_c64",
@@ -70,6 +71,7 @@ impl Bench {
     /// When there is none of that name, or it could not be done.
     pub fn measure(&mut self, name: &str) -> anyhow::Result<Line> {
         match name {
+            "introspect_cold_c64" => introspection::cold(self),
             "introspect_active_c1" => introspection::active(self, "introspect_active_c1", 1),
             "introspect_active_c16" => introspection::active(self, "introspect_active_c16", 16),
             "introspect_active_c64" => introspection::active(self, "introspect_active_c64", 64),

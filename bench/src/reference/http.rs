@@ -1,8 +1,9 @@
 //! A bare hyper server that does for introspection what nobody can leave out.
 //!
 //! Per request: the Basic header, SHA-256 of the secret and a comparison in constant time, the form
-//! body, SHA-256 of the token, one look-up in a `HashMap`, a small JSON answer (RFC 7662). No routes, no
-//! log, no limits, no ledger: whatever rescind does beyond this is in the ratio.
+//! body, SHA-256 of the token, one look-up in a `HashMap`, and the answer in JSON (RFC 7662) with every member
+//! that rescind's answer has. No routes, no log, no limits, no ledger: whatever rescind does beyond this is
+//! in the ratio.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -29,14 +30,28 @@ use tokio::runtime::Runtime;
 /// SHA-256 of a token or secret.
 pub type Fingerprint = [u8; 32];
 
-/// What an answer says of an active token.
-pub struct Record {
-    /// Whom the token is about.
-    pub subject: Box<str>,
-    /// The client it was issued to.
+/// What tokens have in common: kept once, so that a look-up touches no more memory than it must.
+pub struct Issuance {
+    /// The client they were issued to.
     pub client: Box<str>,
+    /// The API they are for.
+    pub audience: Box<str>,
     /// Space-separated scopes.
     pub scope: Box<str>,
+}
+
+/// What an answer says of an active token.
+pub struct Record {
+    /// What it shares with others.
+    pub issuance: Arc<Issuance>,
+    /// Whom the token is about.
+    pub subject: Box<str>,
+    /// Its `jti`.
+    pub id: Box<str>,
+    /// The grant it comes from.
+    pub grant: Box<str>,
+    /// Seconds since 1970 at which the subject signed in.
+    pub authenticated: u64,
     /// Seconds since 1970 at which it was issued.
     pub issued: u64,
     /// Seconds since 1970 at which it expires.
@@ -150,12 +165,17 @@ fn same(left: &Fingerprint, right: &Fingerprint) -> bool {
 
 /// The members need no escaping: whoever fills [`Known`] takes plain names.
 fn json(issuer: &str, record: &Record) -> String {
-    let Record { subject, client, scope, issued, expires } = record;
-    let mut text = String::with_capacity(256);
+    let Record { issuance, subject, id, grant, authenticated, issued, expires } = record;
+    let Issuance { client, audience, scope } = &**issuance;
+    let mut text = String::with_capacity(512);
     // Writing to a String cannot fail.
     let written = write!(
         text,
-        r#"{{"active":true,"iss":"{issuer}","sub":"{subject}","client_id":"{client}","scope":"{scope}","token_type":"Bearer","iat":{issued},"exp":{expires}}}"#
+        concat!(
+            r#"{{"active":true,"iss":"{}","client_id":"{}","sub":"{}","aud":"{}","scope":"{}","token_type":"Bearer","#,
+            r#""jti":"{}","iat":{},"exp":{},"grant_id":"{}","auth_time":{}}}"#
+        ),
+        issuer, client, subject, audience, scope, id, issued, expires, grant, authenticated
     );
     debug_assert!(written.is_ok());
     text
@@ -178,9 +198,15 @@ mod tests {
 
     fn server() -> Server {
         let record = Record {
+            issuance: Arc::new(Issuance {
+                client: "app".into(),
+                audience: "https://api.example".into(),
+                scope: "openid mail".into(),
+            }),
             subject: "alice".into(),
-            client: "app".into(),
-            scope: "openid mail".into(),
+            id: "at_1".into(),
+            grant: "gr_1".into(),
+            authenticated: 3,
             issued: 1,
             expires: 2,
         };
@@ -217,6 +243,9 @@ mod tests {
         assert_eq!(body["sub"], "alice");
         assert_eq!(body["scope"], "openid mail");
         assert_eq!((body["iat"].as_u64(), body["exp"].as_u64()), (Some(1), Some(2)));
+        assert_eq!(body["auth_time"], 3);
+        let texts = ["client_id", "aud", "jti", "grant_id"].map(|name| body[name].as_str().unwrap());
+        assert_eq!(texts, ["app", "https://api.example", "at_1", "gr_1"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use rescind_check::{Side, Trace, Verdict};
 
-use crate::{AccessToken, Grant, Live, Session, Timestamp};
+use crate::{Grant, Live, Session, Timestamp, TokenView};
 
 /// Why a credential does not count. For logs and `explain`; a stranger only ever hears "inactive".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,20 +48,21 @@ struct Question<'a> {
 
 impl Live {
     /// Whether an access token counts. `idle` is the state of its session, for a session-bound token.
-    pub fn access_token_counts(
+    pub fn access_token_counts<'a>(
         &self,
-        token: &AccessToken,
+        token: impl Into<TokenView<'a>>,
         trace: &Trace,
         idle: Option<Idle>,
         now: Timestamp,
     ) -> Result<(), Inactive> {
+        let token = token.into();
         self.counts(
             &Question {
                 trace,
                 expires_at: token.expires_at,
-                client: Some(&token.client),
-                user: token.user.as_deref(),
-                device: token.device.as_deref(),
+                client: Some(token.client),
+                user: token.user,
+                device: token.device,
                 idle,
             },
             now,

@@ -20,6 +20,7 @@ mod refresh;
 mod secret;
 mod target;
 mod time;
+mod token_view;
 mod writer;
 
 pub use alive::{Idle, Inactive};
@@ -41,6 +42,7 @@ pub use refresh::{Presented, Refreshed, refresh, successor};
 pub use secret::{Hash, Kind, Malformed, Secret};
 pub use target::{Target, UnknownTarget};
 pub use time::Timestamp;
+pub use token_view::TokenView;
 pub use writer::{Batch, Committed, Lane, LedgerError, Queue, Ticket, Writer};
 
 pub use rescind_check::{Position, Verdict};

@@ -3,7 +3,7 @@
 use rescind_check::{FingerprintKey, Lineage, Position, Trace};
 use serde::{Deserialize, Serialize};
 
-use crate::{Hash, Timestamp};
+use crate::{Hash, Timestamp, TokenView};
 
 /// Bytes encrypted under the master key: only the server can open them.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -415,22 +415,12 @@ impl AccessToken {
     /// Everything whose revocation ends this token.
     #[must_use]
     pub fn trace(&self, issuer: &str, key: &FingerprintKey) -> Trace {
-        self.with_lineage(issuer, |lineage| lineage.trace(key))
+        TokenView::from(self).trace(issuer, key)
     }
 
     /// Hands the lineage to `look`.
     pub fn with_lineage<R>(&self, issuer: &str, look: impl FnOnce(&Lineage<'_>) -> R) -> R {
-        look(&Lineage {
-            token: Some(&self.id),
-            grant: Some(&self.grant),
-            session: self.session.as_deref().filter(|_| self.session_bound),
-            device: self.device.as_deref(),
-            subject: self.user.as_deref().map(|user| (issuer, user)),
-            client: Some(&self.client),
-            audiences: &self.audiences,
-            key: self.key.as_deref(),
-            position: self.position,
-        })
+        TokenView::from(self).with_lineage(issuer, look)
     }
 }
 

@@ -7,14 +7,12 @@ use std::sync::{
 };
 
 use quick_cache::{Weighter, sync::Cache};
-use rescind_check::Trace;
-use rescind_ledger::{AccessToken, Hash, Idle, Live, Reads, Session, StoreError, Timestamp};
+use rescind_ledger::{AccessToken, Hash, Idle, Inactive, Live, Reads, Session, StoreError, Timestamp, TokenView};
 
-/// An access token with its lineage worked out.
-pub struct KnownToken {
-    pub record: AccessToken,
-    pub trace: Trace,
-}
+mod packed;
+
+pub use packed::KnownToken;
+use packed::Shape;
 
 /// A session with its last activity.
 pub struct KnownSession {
@@ -51,18 +49,9 @@ impl KnownSession {
 #[derive(Clone)]
 struct TokenWeight;
 
-impl Weighter<Hash, Arc<KnownToken>> for TokenWeight {
-    /// Bytes it holds, roughly: the structures, each text with the allocator's share, and the trace.
-    fn weight(&self, _: &Hash, known: &Arc<KnownToken>) -> u64 {
-        let record = &known.record;
-        let texts = [Some(&record.id), Some(&record.grant), Some(&record.client), Some(&record.scope)]
-            .into_iter()
-            .chain([record.user.as_ref(), record.session.as_ref(), record.device.as_ref(), record.key.as_ref()])
-            .flatten()
-            .chain(&record.audiences);
-        let heap: usize = texts.map(|text| text.len() + 24).sum();
-        let fixed = size_of::<KnownToken>() + known.trace.heap_bytes() + 96;
-        u64::try_from(heap + fixed).unwrap_or(u64::MAX)
+impl Weighter<Hash, KnownToken> for TokenWeight {
+    fn weight(&self, _: &Hash, known: &KnownToken) -> u64 {
+        u64::try_from(known.weight()).unwrap_or(u64::MAX)
     }
 }
 
@@ -70,12 +59,15 @@ impl Weighter<Hash, Arc<KnownToken>> for TokenWeight {
 pub struct Records<R> {
     pub store: R,
     live: Arc<Live>,
-    tokens: Cache<Hash, Arc<KnownToken>, TokenWeight>,
+    tokens: Cache<Hash, KnownToken, TokenWeight>,
+    shapes: Cache<Shape, Arc<Shape>>,
     sessions: Cache<String, Arc<KnownSession>>,
 }
 
 /// What one remembered access token takes, about: to size the cache.
-const TOKEN_BYTES: u64 = 700;
+const TOKEN_BYTES: u64 = 220;
+/// How many shapes of tokens are kept to be shared.
+const SHAPES: usize = 10_000;
 /// How many sessions are remembered.
 const SESSIONS: usize = 50_000;
 
@@ -84,19 +76,36 @@ impl<R: Reads> Records<R> {
     pub fn new(store: R, live: Arc<Live>, cache_bytes: u64) -> Self {
         let estimate = usize::try_from(cache_bytes / TOKEN_BYTES).unwrap_or(usize::MAX);
         let tokens = Cache::with_weighter(estimate, cache_bytes, TokenWeight);
-        Self { store, live, tokens, sessions: Cache::new(SESSIONS) }
+        Self { store, live, tokens, shapes: Cache::new(SHAPES), sessions: Cache::new(SESSIONS) }
     }
 
     /// The access token with that hash.
-    pub async fn find_access_token(&self, hash: &Hash) -> Result<Option<Arc<KnownToken>>, StoreError> {
+    pub async fn find_access_token(&self, hash: &Hash) -> Result<Option<KnownToken>, StoreError> {
         if let Some(known) = self.tokens.get(hash) {
             return Ok(Some(known));
         }
         let Some(record) = self.store.find_access_token(hash).await? else { return Ok(None) };
-        let trace = record.trace(self.live.issuer(), self.live.key());
-        let known = Arc::new(KnownToken { record, trace });
+        let known = self.pack(&record);
         self.tokens.insert(*hash, known.clone());
         Ok(Some(known))
+    }
+
+    fn pack(&self, token: &AccessToken) -> KnownToken {
+        let shape = Shape::of(token);
+        if let Some(shared) = self.shapes.get(&shape) {
+            return KnownToken::pack(token, shared, false);
+        }
+        let shared = Arc::new(shape.clone());
+        self.shapes.insert(shape, shared.clone());
+        KnownToken::pack(token, shared, true)
+    }
+
+    /// Whether an access token counts now. Its lineage is worked out each time: to remember it would make the token
+    /// half as large again.
+    pub async fn counts(&self, token: &TokenView<'_>, now: Timestamp) -> Result<Result<(), Inactive>, StoreError> {
+        let idle = self.idle_of(token.session, token.session_bound).await?;
+        let trace = token.trace(self.live.issuer(), self.live.key());
+        Ok(self.live.access_token_counts(*token, &trace, idle, now))
     }
 
     /// The session of that id.

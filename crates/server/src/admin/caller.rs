@@ -14,9 +14,8 @@ use crate::{
 pub(super) async fn authorize(app: &App, access: Access, parts: &Parts) -> Result<Initiator, Problem> {
     let token = bearer(parts)?;
     let known = app.records.find_access_token(&Hash::of(token)).await?.ok_or_else(Problem::bad_token)?;
-    let record = &known.record;
-    let idle = app.records.idle_of(record.session.as_deref(), record.session_bound).await?;
-    app.live.access_token_counts(record, &known.trace, idle, app.now()).map_err(|why| {
+    let record = known.view()?;
+    app.records.counts(&record, app.now()).await?.map_err(|why| {
         tracing::info!(token.id = record.id, why = ?why, "access token refused at the admin API");
         Problem::bad_token()
     })?;
@@ -30,18 +29,18 @@ pub(super) async fn authorize(app: &App, access: Access, parts: &Parts) -> Resul
         .and_then(|peer| peer::client_certificate(peer, &parts.headers, &app.config.proxy))
         .map(|shown| rescind_jose::certificate_thumbprint(&shown.der));
     // A token bound to a certificate is worth nothing without it (RFC 8705 section 3).
-    if record.certificate.is_some() && record.certificate != shown {
+    if record.certificate.is_some() && record.certificate != shown.as_deref() {
         return Err(Problem::bad_token());
     }
-    let client = app.live.client(&record.client).ok_or_else(Problem::bad_token)?;
+    let client = app.live.client(record.client).ok_or_else(Problem::bad_token)?;
     // A client that registered itself chose its own scopes; administration is given by an administrator. Nor does signing in
     // make anybody one: users have no roles yet, so a token about a user opens nothing here.
     let given = client.registration_hash.is_none() && record.user.is_none();
-    let allowed = given && is_allowed(&record.scope, access);
+    let allowed = given && is_allowed(record.scope, access);
     if !allowed {
         return Err(Problem::missing_scope(access.scope()));
     }
-    Ok(Initiator::Administrator(record.client.clone()))
+    Ok(Initiator::Administrator(record.client.to_owned()))
 }
 
 /// Whether a token's scope gives an access, directly or by one that includes it.

@@ -71,8 +71,8 @@ pub(super) async fn introspect(call: Call) -> Result<Response, Problem> {
 
 async fn find(app: &App, text: &str) -> Result<Option<Found>, Problem> {
     let (hash, store) = (Hash::of(text), &app.records.store);
-    if let Some(known) = app.records.find_access_token(&hash).await? {
-        return Ok(Some(Found::Access(known.record.clone())));
+    if let Some(token) = store.find_access_token(&hash).await? {
+        return Ok(Some(Found::Access(token)));
     }
     if let Some((token, grant)) = store.find_refresh_token(&hash).await? {
         let used = store.refresh_token_used(&hash).await?;

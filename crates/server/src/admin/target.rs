@@ -176,7 +176,7 @@ async fn find_token(app: &App, token: &str) -> Result<Option<Target>, Problem> {
     }
     let hash = Hash::of(token);
     if let Some(known) = app.records.find_access_token(&hash).await? {
-        return Ok(Some(Target::Token { token: known.record.id.clone() }));
+        return Ok(Some(Target::Token { token: known.view()?.id.to_owned() }));
     }
     if let Some((_, grant)) = store.find_refresh_token(&hash).await? {
         return Ok(Some(Target::Grant { grant: grant.id }));

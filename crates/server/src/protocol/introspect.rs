@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use rescind_jose::Kind as JwtKind;
-use rescind_ledger::{AccessToken, Client, Grant, Hash, Reads, RefreshToken, Timestamp};
+use rescind_ledger::{Client, Grant, Hash, Reads, RefreshToken, Timestamp, TokenView};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -68,13 +68,12 @@ fn wants_signed(headers: &HeaderMap) -> bool {
 pub async fn find(app: &App, caller: &Client, token: &str) -> Result<Option<String>, ProtocolError> {
     let hash = Hash::of(token);
     if let Some(known) = app.records.find_access_token(&hash).await? {
-        let record = &known.record;
-        if !may_know(caller, &record.client, &record.audiences) {
+        let token = known.view()?;
+        if !may_know(caller, token.client, token.audiences) {
             return Ok(None);
         }
-        let idle = app.records.idle_of(record.session.as_deref(), record.session_bound).await?;
-        let counts = app.live.access_token_counts(record, &known.trace, idle, app.now()).is_ok();
-        return counts.then(|| describe_access_token(app, caller, record).text()).transpose();
+        let counts = app.records.counts(&token, app.now()).await?.is_ok();
+        return counts.then(|| describe_access_token(app, caller, &token).text()).transpose();
     }
     let Some((token, grant)) = app.records.store.find_refresh_token(&hash).await? else { return Ok(None) };
     if grant.client != caller.id || token.expires_at <= app.now() {
@@ -155,28 +154,28 @@ impl Answer<'_> {
     }
 }
 
-fn describe_access_token<'a>(app: &'a App, caller: &'a Client, token: &'a AccessToken) -> Answer<'a> {
+fn describe_access_token<'a>(app: &'a App, caller: &'a Client, token: &TokenView<'a>) -> Answer<'a> {
     // An API sees its own identifier among the audiences, not who else may be called (section 2.2).
     let audience = match &caller.serves {
         Some(api) if caller.id != token.client => Audience::One(api),
-        _ => Audience::of(&token.audiences),
+        _ => Audience::of(token.audiences),
     };
     Answer {
         active: true,
         iss: &app.config.issuer,
-        client_id: &token.client,
-        sub: Some(token.user.as_ref().unwrap_or(&token.client)),
+        client_id: token.client,
+        sub: Some(token.user.unwrap_or(token.client)),
         aud: Some(audience),
-        scope: &token.scope,
+        scope: token.scope,
         token_type: Some("Bearer"),
-        jti: Some(&token.id),
+        jti: Some(token.id),
         iat: token.issued_at.secs(),
         exp: token.expires_at.secs(),
-        grant_id: &token.grant,
-        sid: token.session.as_deref(),
-        device_id: token.device.as_deref(),
+        grant_id: token.grant,
+        sid: token.session,
+        device_id: token.device,
         auth_time: token.auth_time.map(Timestamp::secs),
-        cnf: token.certificate.as_deref().map(|thumbprint| Confirmation { thumbprint }),
+        cnf: token.certificate.map(|thumbprint| Confirmation { thumbprint }),
     }
 }
 

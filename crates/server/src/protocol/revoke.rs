@@ -53,8 +53,8 @@ struct Found {
 async fn find(app: &App, token: &str) -> Result<Option<Found>, ProtocolError> {
     let hash = Hash::of(token);
     if let Some(known) = app.records.find_access_token(&hash).await? {
-        let record = &known.record;
-        return Ok(Some(Found { grant: record.grant.clone(), client: record.client.clone() }));
+        let token = known.view()?;
+        return Ok(Some(Found { grant: token.grant.to_owned(), client: token.client.to_owned() }));
     }
     let found = app.records.store.find_refresh_token(&hash).await?;
     Ok(found.map(|(_, grant)| Found { grant: grant.id, client: grant.client }))

@@ -48,19 +48,18 @@ async fn claims(app: &App, request: Request) -> Result<Value, Refusal> {
     let token = bearer(app, request).await?;
     let found = app.records.find_access_token(&Hash::of(&token)).await.map_err(ProtocolError::from)?;
     let known = found.ok_or(Refusal::Invalid)?;
-    let record = &known.record;
-    let idle =
-        app.records.idle_of(record.session.as_deref(), record.session_bound).await.map_err(ProtocolError::from)?;
-    app.live.access_token_counts(record, &known.trace, idle, app.now()).map_err(|why| {
+    let record = known.view().map_err(ProtocolError::from)?;
+    let counts = app.records.counts(&record, app.now()).await.map_err(ProtocolError::from)?;
+    counts.map_err(|why| {
         tracing::debug!(token.id = record.id, why = ?why, "access token refused");
         Refusal::Invalid
     })?;
     // A token bound to a certificate is worth nothing without it (RFC 8705 section 3).
     let shown = certificate.map(|shown| rescind_jose::certificate_thumbprint(&shown.der));
-    if record.certificate.is_some() && record.certificate != shown {
+    if record.certificate.is_some() && record.certificate != shown.as_deref() {
         return Err(Refusal::Invalid);
     }
-    let Some(user) = record.user.as_ref().filter(|_| has_scope(&record.scope, "openid")) else {
+    let Some(user) = record.user.filter(|_| has_scope(record.scope, "openid")) else {
         return Err(Refusal::InsufficientScope);
     };
     // Userinfo is an API too, the issuer's own: a token that is not for it, or no more, opens nothing here.
@@ -68,7 +67,7 @@ async fn claims(app: &App, request: Request) -> Result<Value, Refusal> {
         return Err(Refusal::Invalid);
     }
     let user = app.records.store.find_user(user).await.map_err(ProtocolError::from)?.ok_or(Refusal::Invalid)?;
-    Ok(describe(&user, &record.scope))
+    Ok(describe(&user, record.scope))
 }
 
 /// Section 5.4: each scope opens its claims.

@@ -2,10 +2,12 @@
 
 use std::{
     convert::Infallible,
+    future::{Future, poll_fn},
     panic::AssertUnwindSafe,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::body::Body as RouterBody;
@@ -44,17 +46,26 @@ where
     let body = match body.is_end_stream() {
         true => RouterBody::empty(),
         // Before the router runs, so that no handler ever waits for a slow client.
-        false => timeout(limits.request, gather(body, limits.body_bytes)).await.map_err(|_| Refusal::SlowBody)??,
+        false => within(limits.request, gather(body, limits.body_bytes)).await.ok_or(Refusal::SlowBody)??,
     };
     head.extensions.insert(shared.peer.clone());
     let mut router = shared.router.clone();
     let call = async move { router.call(Request::from_parts(head, body)).await };
-    match timeout(limits.request, AssertUnwindSafe(call).catch_unwind()).await {
-        Ok(Ok(Ok(response))) => Ok(response),
-        Ok(Ok(Err(never))) => match never {},
-        Ok(Err(_)) => Err(Refusal::Panic),
-        Err(_) => Err(Refusal::SlowAnswer),
+    match within(limits.request, AssertUnwindSafe(call).catch_unwind()).await {
+        Some(Ok(Ok(response))) => Ok(response),
+        Some(Ok(Err(never))) => match never {},
+        Some(Err(_)) => Err(Refusal::Panic),
+        None => Err(Refusal::SlowAnswer),
     }
+}
+
+/// What `future` gives, if it does within the limit. Most are ready at once, and then no timer is made.
+async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    if let Poll::Ready(output) = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
+        return Some(output);
+    }
+    timeout(limit, future).await.ok()
 }
 
 /// The whole body; one that arrived in one piece, as most do, is not copied.

@@ -46,7 +46,7 @@ async fn fifty_parallel_refreshes_give_one_successor_and_tokens_of_one_grant() {
     let mut grants = Vec::new();
     for (_, body) in &answers {
         let known = house.app.records.find_access_token(&rescind_ledger::Hash::of(&text(body, "access_token"))).await;
-        grants.push(known.unwrap().unwrap().record.grant.clone());
+        grants.push(known.unwrap().unwrap().view().unwrap().grant.to_owned());
     }
     grants.dedup();
     assert_eq!(grants.len(), 1);
@@ -72,7 +72,10 @@ async fn a_replay_after_the_grace_ends_the_grant() {
     is_refused(&house, "public-spa", &second).await;
     let access = house.app.records.find_access_token(&rescind_ledger::Hash::of(&text(&body, "access_token"))).await;
     let known = access.unwrap().unwrap();
-    assert_eq!(house.app.live.verdict(&known.trace), rescind_ledger::Verdict::Revoked);
+    assert_eq!(
+        house.app.live.verdict(&known.view().unwrap().trace(house.app.live.issuer(), house.app.live.key())),
+        rescind_ledger::Verdict::Revoked
+    );
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::house::{self, API_A, API_B, API_J, House, ISSUER, PASSWORD, REDIRECT_URI, Went, client, subject, text};
 
 async fn position_of(house: &House, access_token: &str) -> Position {
-    house.app.records.find_access_token(&Hash::of(access_token)).await.unwrap().unwrap().record.position
+    house.app.records.find_access_token(&Hash::of(access_token)).await.unwrap().unwrap().view().unwrap().position
 }
 
 /// Something unrelated ends, so that the ledger moves on.
@@ -116,7 +116,7 @@ async fn rule_1_after_an_audience_cut_off_a_refresh_goes_on_for_the_other_api() 
     let (status, second) = house.refresh("web", &text(&first, "refresh_token")).await;
     assert_eq!(status, StatusCode::OK, "{second}");
     let known = house.app.records.find_access_token(&Hash::of(&text(&second, "access_token"))).await.unwrap().unwrap();
-    assert_eq!(known.record.audiences, [API_B]);
+    assert_eq!(known.view().unwrap().audiences, [API_B]);
     let refresh = text(&second, "refresh_token");
     let fields = [("grant_type", "refresh_token"), ("refresh_token", &refresh), ("resource", API_A)];
     let (status, body) = house.post("web", "/token", &fields).await;
@@ -264,15 +264,8 @@ async fn rule_6_what_was_stamped_below_the_floor_is_dead_whatever_else_holds() {
     let cookie = house.sign_in("alice").await;
     let code = house.code(&cookie, "web", &[("scope", "read")]).await;
     let (_, body) = house.exchange("web", &code).await;
-    let mut record = house
-        .app
-        .records
-        .find_access_token(&Hash::of(&text(&body, "access_token")))
-        .await
-        .unwrap()
-        .unwrap()
-        .record
-        .clone();
+    let mut record =
+        house.app.records.store.find_access_token(&Hash::of(&text(&body, "access_token"))).await.unwrap().unwrap();
     // A record that breaks the promise of an expiry within the horizon.
     record.expires_at = record.issued_at.plus(std::time::Duration::from_secs(100 * 365 * 86_400));
     record.session_bound = false;

@@ -86,6 +86,20 @@ impl Sqlite {
     }
 }
 
+/// The page cache while many entries are read once, in order, in SQLite's own unit (negative: KiB). None of their pages is
+/// read again, but those that the cache took in would stay: at a start, as much memory as the writer may ever use.
+const PASSING: i64 = -2048;
+
+fn read_entries(connection: &Connection, after: Position, each: &mut dyn FnMut(Entry)) -> Result<(), StoreError> {
+    let sql = format!("SELECT {} FROM entries WHERE (epoch, seq) > (?1, ?2) ORDER BY epoch, seq", Entry::COLUMNS);
+    let mut statement = connection.prepare_cached(&sql).within("entries")?;
+    let mut rows = statement.query(bound(after)).within("entries")?;
+    while let Some(row) = rows.next().within("entries")? {
+        each(Entry::of(row).within("entries")?);
+    }
+    Ok(())
+}
+
 /// Reads every row of a statement without parameters.
 fn each<T>(
     connection: &Connection,
@@ -128,13 +142,12 @@ impl Store for Sqlite {
     }
 
     fn entries_after(&mut self, after: Position, each: &mut dyn FnMut(Entry)) -> Result<(), StoreError> {
-        let sql = format!("SELECT {} FROM entries WHERE (epoch, seq) > (?1, ?2) ORDER BY epoch, seq", Entry::COLUMNS);
-        let mut statement = self.connection()?.prepare_cached(&sql).within("entries")?;
-        let mut rows = statement.query(bound(after)).within("entries")?;
-        while let Some(row) = rows.next().within("entries")? {
-            each(Entry::of(row).within("entries")?);
-        }
-        Ok(())
+        let connection = self.connection()?;
+        let usual: i64 = connection.pragma_query_value(None, "cache_size", |row| row.get(0)).within("entries")?;
+        connection.pragma_update(None, "cache_size", PASSING).within("entries")?;
+        let read = read_entries(connection, after, each);
+        connection.pragma_update(None, "cache_size", usual).within("entries")?;
+        read
     }
 
     fn epochs(&mut self) -> Result<(Vec<(u32, u64)>, Position), StoreError> {
