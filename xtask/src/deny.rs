@@ -224,7 +224,7 @@ mod tests {
             assert_eq!(wrappers(never), Some(vec![]), "{never}");
         }
         assert_eq!(wrappers("axum"), Some(vec!["rescind", "rescind-bench"]));
-        assert_eq!(wrappers("rusqlite"), Some(vec!["rescind-store"]));
+        assert_eq!(wrappers("rusqlite"), Some(vec!["rescind-store", "crashtest"]));
         assert_eq!(wrappers("jsonwebtoken"), Some(vec!["rescind-jose"]));
     }
 }
