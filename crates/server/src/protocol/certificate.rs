@@ -37,7 +37,7 @@ pub fn is_among(shown: &ClientCertificate, client: &Client) -> bool {
 }
 
 /// Keys that were fetched. A stranger who knows a client's id can have them asked for, so an address is asked at most once
-/// in a while, whatever it answers: a client that changes its keys is understood within [`FETCHED_FOR`].
+/// in a while, whatever it answers: a client that changes its keys is understood within a minute.
 pub struct ClientKeys(Cache<String, (Timestamp, Option<Arc<Value>>)>);
 
 const FETCHED_FOR: Duration = Duration::from_secs(60);

@@ -69,7 +69,7 @@ impl KnownToken {
     /// What the token says.
     ///
     /// # Errors
-    /// None for what [`KnownToken::pack`] made; other bytes would be [`StoreError::Corrupt`].
+    /// None for what was packed here; other bytes would be [`StoreError::Corrupt`].
     pub fn view(&self) -> Result<TokenView<'_>, StoreError> {
         self.read().ok_or_else(|| StoreError::Corrupt {
             table: "access_tokens",
