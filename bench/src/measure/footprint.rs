@@ -28,6 +28,7 @@ pub(super) fn idle(bench: &mut Bench) -> anyhow::Result<Line> {
 
 /// After every live token was introspected once: what can be remembered is.
 pub(super) fn with_a_million(bench: &mut Bench) -> anyhow::Result<Line> {
+    bench.servers = None;
     let servers = bench.servers()?;
     introspection::remember_active(servers)?;
     Ok(Line {

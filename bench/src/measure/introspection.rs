@@ -28,6 +28,8 @@ pub(super) fn cold(bench: &mut Bench) -> anyhow::Result<Line> {
 
 pub(super) fn revoked(bench: &mut Bench) -> anyhow::Result<Line> {
     let asked = Asked { connections: 64, first: MILLION.live, contains: br#"{"active":false}"# };
+    // The memory of a server that was asked for the living million is full of them, and keeps what is asked for often.
+    bench.servers = None;
     remember(bench.servers()?, asked)?;
     compare(bench, "introspect_revoked_c64", asked, Some(Goal::RatioAtLeast(0.7)))
 }
