@@ -1,5 +1,7 @@
 //! Whether a record still counts: `active = record ∧ not expired ∧ session not idle ∧ enabled ∧ NotRevoked`.
 
+use std::time::Duration;
+
 use rescind_check::{Side, Trace, Verdict};
 
 use crate::{Grant, Live, Session, Timestamp, TokenView};
@@ -11,28 +13,48 @@ pub enum Inactive {
     DeviceDisabled,
     Expired,
     Revoked,
+    SessionExpired,
     SessionIdle,
     UserDisabled,
 }
 
-/// The one mutable thing about a session: when it was last used, and how long it may rest.
+/// How a session stands in time: the last activity, which is the one mutable thing about it, and its two limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Idle {
+pub struct SessionClock {
     pub touched_at: Timestamp,
+    /// How long it may rest, in seconds.
     pub idle_secs: u32,
+    pub expires_at: Timestamp,
 }
 
-impl Idle {
+impl SessionClock {
+    /// The clock of a session that nobody knows: it ran out long ago.
+    pub const UNKNOWN: Self = Self { touched_at: Timestamp(0), idle_secs: 0, expires_at: Timestamp(0) };
+
     /// What the session's record says.
     #[must_use]
     pub fn of(session: &Session) -> Self {
-        Self { touched_at: session.touched_at, idle_secs: session.idle_secs }
+        Self { touched_at: session.touched_at, idle_secs: session.idle_secs, expires_at: session.expires_at }
     }
 
-    /// Whether the session has rested too long.
+    /// When the session ends if nothing more happens in it.
     #[must_use]
-    pub fn is_over(self, now: Timestamp) -> bool {
-        now.since(self.touched_at).as_secs() >= u64::from(self.idle_secs)
+    pub fn due_at(self) -> Timestamp {
+        self.touched_at.plus(Duration::from_secs(self.idle_secs.into())).min(self.expires_at)
+    }
+
+    /// Whether the session still runs.
+    ///
+    /// # Errors
+    /// [`Inactive::SessionExpired`] beyond its maximum, [`Inactive::SessionIdle`] if it rested too long.
+    pub fn runs(self, now: Timestamp) -> Result<(), Inactive> {
+        if self.expires_at <= now {
+            return Err(Inactive::SessionExpired);
+        }
+        if now.since(self.touched_at).as_secs() >= u64::from(self.idle_secs) {
+            return Err(Inactive::SessionIdle);
+        }
+        Ok(())
     }
 }
 
@@ -43,16 +65,16 @@ struct Question<'a> {
     client: Option<&'a str>,
     user: Option<&'a str>,
     device: Option<&'a str>,
-    idle: Option<Idle>,
+    clock: Option<SessionClock>,
 }
 
 impl Live {
-    /// Whether an access token counts. `idle` is the state of its session, for a session-bound token.
+    /// Whether an access token counts. `clock` is that of its session, for a token that needs a valid one.
     pub fn access_token_counts<'a>(
         &self,
         token: impl Into<TokenView<'a>>,
         trace: &Trace,
-        idle: Option<Idle>,
+        clock: Option<SessionClock>,
         now: Timestamp,
     ) -> Result<(), Inactive> {
         let token = token.into();
@@ -63,14 +85,14 @@ impl Live {
                 client: Some(token.client),
                 user: token.user,
                 device: token.device,
-                idle,
+                clock,
             },
             now,
         )
     }
 
     /// Whether a grant counts, and with it its code and refresh tokens.
-    pub fn grant_counts(&self, grant: &Grant, idle: Option<Idle>, now: Timestamp) -> Result<(), Inactive> {
+    pub fn grant_counts(&self, grant: &Grant, clock: Option<SessionClock>, now: Timestamp) -> Result<(), Inactive> {
         self.counts(
             &Question {
                 trace: &grant.trace(self.issuer(), self.key()),
@@ -78,7 +100,7 @@ impl Live {
                 client: Some(&grant.client),
                 user: grant.user.as_deref(),
                 device: grant.device.as_deref(),
-                idle,
+                clock,
             },
             now,
         )
@@ -93,7 +115,7 @@ impl Live {
                 client: None,
                 user: Some(&session.user),
                 device: session.device.as_deref(),
-                idle: Some(Idle::of(session)),
+                clock: Some(SessionClock::of(session)),
             },
             now,
         )
@@ -103,9 +125,7 @@ impl Live {
         if question.expires_at <= now {
             return Err(Inactive::Expired);
         }
-        if question.idle.is_some_and(|idle| idle.is_over(now)) {
-            return Err(Inactive::SessionIdle);
-        }
+        question.clock.map_or(Ok(()), |clock| clock.runs(now))?;
         self.look(|index, configuration| {
             if index.verdict(question.trace, Side::Node) != Verdict::NotRevoked {
                 return Err(Inactive::Revoked);

@@ -112,13 +112,14 @@ impl Door<'_> {
         Ok(self.tx.find_api(audience)?)
     }
 
-    /// Adds or changes an API. A narrower set of scopes, or a new binding to sessions, ends the tokens for it.
+    /// Adds or changes an API. A narrower set of scopes, or a new demand on sessions, ends the tokens for it.
     pub fn put_api(&mut self, api: &Api, initiator: &Initiator) -> Result<Option<Ended>, LedgerError> {
         let before = self.tx.find_api(&api.audience)?;
         self.tx.put_api(api)?;
         self.change(ConfigurationChange::Api(Arc::new(api.clone())));
-        let restricts = before
-            .is_some_and(|before| !subset(&before.scopes, &api.scopes) || (api.session_bound && !before.session_bound));
+        let restricts = before.is_some_and(|before| {
+            !subset(&before.scopes, &api.scopes) || api.session_validation.is_stricter_than(before.session_validation)
+        });
         if !restricts {
             return Ok(None);
         }
@@ -201,6 +202,7 @@ fn restricts(before: &Client, after: &Client) -> bool {
         || !subset(&before.scopes, &after.scopes)
         || !subset(&before.grant_types, &after.grant_types)
         || fewer_resources
+        || after.refresh_binding.is_stricter_than(before.refresh_binding)
 }
 
 fn subset(part: &[String], whole: &[String]) -> bool {

@@ -3,8 +3,8 @@
 use rescind_check::Verdict;
 
 use crate::{
-    AccessToken, Authentication, Code, Consent, Door, Grant, Hash, LedgerError, PushedRequest, RefreshToken, Session,
-    Timestamp, Use,
+    AccessToken, Authentication, Code, Consent, Door, Ended, Grant, Hash, Inactive, Initiator, LedgerError, Order,
+    PushedRequest, Reason, RefreshToken, Session, SessionClock, Target, Timestamp, Use,
 };
 
 /// A new session with the authentication that began it.
@@ -46,6 +46,26 @@ impl Door<'_> {
     /// Notes activity in a session.
     pub fn touch(&mut self, session: &str) -> Result<(), LedgerError> {
         Ok(self.tx.touch_session(session, self.now)?)
+    }
+
+    /// Ends a session that ran out of time, given as of its last activity. One that goes on after all has that activity
+    /// written down instead; one that was ended before is only noted as ended.
+    pub fn time_out(&mut self, session: &Session) -> Result<Option<Ended>, LedgerError> {
+        if self.verdict(&session.trace(self.live.issuer(), self.live.key())) != Verdict::NotRevoked {
+            self.tx.settle_session(&session.id)?;
+            return Ok(None);
+        }
+        let reason = match SessionClock::of(session).runs(self.now) {
+            Ok(()) => {
+                self.tx.touch_session(&session.id, session.touched_at)?;
+                return Ok(None);
+            }
+            Err(Inactive::SessionIdle) => Reason::IdleTimeout,
+            Err(_) => Reason::MaxTimeout,
+        };
+        self.tx.settle_session(&session.id)?;
+        let target = Target::Session { session: session.id.clone() };
+        self.end(&Order::new(target, reason, Initiator::System("session_timeout".to_owned()))).map(Some)
     }
 
     /// Remembers a consent.

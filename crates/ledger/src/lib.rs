@@ -18,12 +18,13 @@ mod records;
 mod redeem;
 mod refresh;
 mod secret;
+mod session_validation;
 mod target;
 mod time;
 mod token_view;
 mod writer;
 
-pub use alive::{Idle, Inactive};
+pub use alive::{Inactive, SessionClock};
 pub use change::{ClientChange, UserChange};
 pub use configuration::{Configuration, ConfigurationChange};
 pub use door::{Door, Ended};
@@ -35,11 +36,12 @@ pub use order::{Initiator, Order, Reason, UnknownReason};
 pub use port::{Filter, Mark, Marker, Page, Reads, Store, StoreError, Swept, Tx, Use};
 pub use records::{
     AccessToken, Api, Authentication, Client, ClientAuthMethod, Code, Consent, Device, Grant, PushedRequest,
-    RefreshToken, Rotation, Sealed, Session, SigningAlgorithm, TokenFormat, User,
+    RefreshBinding, RefreshToken, Rotation, Sealed, Session, SigningAlgorithm, TokenFormat, User,
 };
 pub use redeem::{Redeemed, redeem};
 pub use refresh::{Presented, Refreshed, refresh, successor};
 pub use secret::{Hash, Kind, Malformed, Secret};
+pub use session_validation::SessionValidation;
 pub use target::{Target, UnknownTarget};
 pub use time::Timestamp;
 pub use token_view::TokenView;

@@ -50,8 +50,10 @@ pub trait Tx {
 
     fn insert_session(&mut self, session: &Session) -> Result<(), StoreError>;
     fn insert_authentication(&mut self, authentication: &Authentication) -> Result<(), StoreError>;
-    /// Moves the session's last activity forward, never back.
+    /// Moves the session's last activity forward, never back, and with it the moment at which it is due to end.
     fn touch_session(&mut self, session: &str, at: Timestamp) -> Result<(), StoreError>;
+    /// Notes that a session has ended, so that [`Reads::due_sessions`] no longer names it.
+    fn settle_session(&mut self, session: &str) -> Result<(), StoreError>;
     fn insert_consent(&mut self, consent: &Consent) -> Result<(), StoreError>;
     fn insert_pushed_request(&mut self, request: &PushedRequest) -> Result<(), StoreError>;
     fn use_pushed_request(&mut self, handle: &Hash, at: Timestamp) -> Result<Use, StoreError>;
@@ -76,6 +78,7 @@ pub trait Tx {
     fn put_api(&mut self, api: &Api) -> Result<(), StoreError>;
     fn delete_api(&mut self, audience: &str) -> Result<(), StoreError>;
     fn find_device(&mut self, id: &str) -> Result<Option<Device>, StoreError>;
+    /// Fails with [`StoreError::Conflict`] if another device has one of its external ids.
     fn put_device(&mut self, device: &Device) -> Result<(), StoreError>;
     fn put_secret(&mut self, name: &str, sealed: &Sealed, at: Timestamp) -> Result<(), StoreError>;
     fn delete_secret(&mut self, name: &str) -> Result<(), StoreError>;
@@ -180,6 +183,17 @@ pub trait Reads: Clone + Send + Sync + 'static {
     fn consents(&self, user: &str, client: &str) -> impl Future<Output = Result<Vec<Consent>, StoreError>> + Send;
     fn find_user(&self, id: &str) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
     fn find_user_by_name(&self, user_name: &str) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
+    /// The user whose user name, in lower case, has this SHA-256.
+    fn find_user_by_name_hash(&self, hash: &Hash) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
+    /// Sessions that have not ended and, by what is stored, ran out of time by now: the longest due first.
+    fn due_sessions(&self, now: Timestamp, limit: u32)
+    -> impl Future<Output = Result<Vec<Session>, StoreError>> + Send;
+    /// The device that others know under a name, such as ("udid", UDID); names are compared exactly.
+    fn find_device_by_external_id(
+        &self,
+        kind: &str,
+        value: &str,
+    ) -> impl Future<Output = Result<Option<Device>, StoreError>> + Send;
     fn find_device(&self, id: &str) -> impl Future<Output = Result<Option<Device>, StoreError>> + Send;
     fn find_entry(&self, position: Position) -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send;
 

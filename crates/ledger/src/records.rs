@@ -3,7 +3,7 @@
 use rescind_check::{FingerprintKey, Lineage, Position, Trace};
 use serde::{Deserialize, Serialize};
 
-use crate::{Hash, Timestamp, TokenView};
+use crate::{Hash, SessionValidation, Timestamp, TokenView};
 
 /// Bytes encrypted under the master key: only the server can open them.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +95,32 @@ impl Rotation {
     }
 }
 
+/// Whether a client's refresh tokens die with the session they came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefreshBinding {
+    /// They always do, `offline_access` or not.
+    Always,
+    /// They never do.
+    Never,
+    /// They do unless `offline_access` was granted (OpenID Connect Core section 11).
+    #[default]
+    UnlessOffline,
+}
+
+impl RefreshBinding {
+    /// Whether this ends with the session what `before` let live.
+    #[must_use]
+    pub fn is_stricter_than(self, before: Self) -> bool {
+        let rank = |one| match one {
+            Self::Never => 0,
+            Self::UnlessOffline => 1,
+            Self::Always => 2,
+        };
+        rank(self) > rank(before)
+    }
+}
+
 /// How ID tokens and introspection answers to a client are signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SigningAlgorithm {
@@ -142,6 +168,14 @@ pub struct Client {
     /// How long after its use a rotated refresh token still brings back the same successor, in seconds; 0 is strict.
     pub rotation_grace_secs: u32,
     #[serde(default)]
+    pub refresh_binding: RefreshBinding,
+    /// Whether it may use the session-revocation API: add sessions to the revocation list and ask for them.
+    #[serde(default)]
+    pub session_revocation_api: bool,
+    /// Whether it may use the session-management API: see, extend and end sessions by id and by user.
+    #[serde(default)]
+    pub session_management_api: bool,
+    #[serde(default)]
     pub id_token_signed_response_alg: SigningAlgorithm,
     #[serde(default)]
     pub introspection_signed_response_alg: SigningAlgorithm,
@@ -181,6 +215,9 @@ impl Client {
             serves: None,
             rotation: Rotation::usual(auth_method),
             rotation_grace_secs: 0,
+            refresh_binding: RefreshBinding::default(),
+            session_revocation_api: false,
+            session_management_api: false,
             id_token_signed_response_alg: SigningAlgorithm::default(),
             introspection_signed_response_alg: SigningAlgorithm::default(),
             require_pushed_authorization_requests: false,
@@ -219,8 +256,9 @@ pub struct Api {
     /// Life of its access tokens in seconds; the server's default if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_token_secs: Option<u32>,
-    /// Whether its access tokens die with the session they came from.
-    pub session_bound: bool,
+    /// What its access tokens make of the session they came from.
+    #[serde(default)]
+    pub session_validation: SessionValidation,
     pub created_at: Timestamp,
 }
 
@@ -242,6 +280,8 @@ pub struct Session {
     pub id: String,
     pub cookie: Hash,
     pub user: String,
+    /// The authentication source that vouched for the user, such as `password`.
+    pub source: String,
     pub device: Option<String>,
     pub ip: Option<String>,
     pub user_agent: Option<String>,
@@ -297,7 +337,8 @@ pub struct AccessToken {
     pub client: String,
     pub user: Option<String>,
     pub session: Option<String>,
-    pub session_bound: bool,
+    /// What the token depends on of that session.
+    pub session_validation: SessionValidation,
     pub device: Option<String>,
     pub scope: String,
     pub audiences: Vec<String>,

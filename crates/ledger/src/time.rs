@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
+    /// Later than anything: the end of what has none.
+    pub const MAX: Self = Self(i64::MAX);
+
     /// The moment `secs` seconds after 1970.
     #[must_use]
     pub fn from_secs(secs: i64) -> Self {

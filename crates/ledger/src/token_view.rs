@@ -2,7 +2,7 @@
 
 use rescind_check::{FingerprintKey, Lineage, Position, Trace};
 
-use crate::{AccessToken, Timestamp};
+use crate::{AccessToken, SessionValidation, Timestamp};
 
 /// What an [`AccessToken`] says, borrowed; without its hash, by which whoever looks has found it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,8 @@ pub struct TokenView<'a> {
     pub client: &'a str,
     pub user: Option<&'a str>,
     pub session: Option<&'a str>,
-    pub session_bound: bool,
+    /// What the token depends on of that session.
+    pub session_validation: SessionValidation,
     pub device: Option<&'a str>,
     pub scope: &'a str,
     pub audiences: &'a [String],
@@ -39,7 +40,7 @@ impl<'a> TokenView<'a> {
         look(&Lineage {
             token: Some(self.id),
             grant: Some(self.grant),
-            session: self.session.filter(|_| self.session_bound),
+            session: self.session.filter(|_| self.session_validation.check_session_revocation_status),
             device: self.device,
             subject: self.user.map(|user| (issuer, user)),
             client: Some(self.client),
@@ -58,7 +59,7 @@ impl<'a> From<&'a AccessToken> for TokenView<'a> {
             client: &token.client,
             user: token.user.as_deref(),
             session: token.session.as_deref(),
-            session_bound: token.session_bound,
+            session_validation: token.session_validation,
             device: token.device.as_deref(),
             scope: &token.scope,
             audiences: &token.audiences,

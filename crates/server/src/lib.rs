@@ -14,6 +14,7 @@ pub mod pace;
 pub mod peer;
 pub mod protocol;
 pub mod records;
+pub mod runtime_log;
 pub mod serve;
 pub mod telemetry;
 pub mod tls;

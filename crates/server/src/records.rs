@@ -7,7 +7,9 @@ use std::sync::{
 };
 
 use quick_cache::{Weighter, sync::Cache};
-use rescind_ledger::{AccessToken, Hash, Idle, Inactive, Live, Reads, Session, StoreError, Timestamp, TokenView};
+use rescind_ledger::{
+    AccessToken, Hash, Inactive, Live, Reads, Session, SessionClock, StoreError, Timestamp, TokenView,
+};
 
 mod packed;
 
@@ -23,10 +25,10 @@ pub struct KnownSession {
 }
 
 impl KnownSession {
-    /// Where its idle time stands.
+    /// Where it stands in time.
     #[must_use]
-    pub fn idle(&self) -> Idle {
-        Idle { touched_at: Timestamp(self.touched.load(Ordering::Relaxed)), idle_secs: self.record.idle_secs }
+    pub fn clock(&self) -> SessionClock {
+        SessionClock { touched_at: Timestamp(self.touched.load(Ordering::Relaxed)), ..SessionClock::of(&self.record) }
     }
 
     /// Notes activity; says whether it is time to write it down, which is when less than 75 % of the idle window would
@@ -42,7 +44,7 @@ impl KnownSession {
     /// The session's record as of its last activity.
     #[must_use]
     pub fn current(&self) -> Session {
-        Session { touched_at: self.idle().touched_at, ..self.record.clone() }
+        Session { touched_at: self.clock().touched_at, ..self.record.clone() }
     }
 }
 
@@ -103,9 +105,10 @@ impl<R: Reads> Records<R> {
     /// Whether an access token counts now. Its lineage is worked out each time: to remember it would make the token
     /// half as large again.
     pub async fn counts(&self, token: &TokenView<'_>, now: Timestamp) -> Result<Result<(), Inactive>, StoreError> {
-        let idle = self.idle_of(token.session, token.session_bound).await?;
+        let needed = token.session_validation.check_valid_authn_session;
+        let clock = self.clock_of(token.session, needed).await?;
         let trace = token.trace(self.live.issuer(), self.live.key());
-        Ok(self.live.access_token_counts(*token, &trace, idle, now))
+        Ok(self.live.access_token_counts(*token, &trace, clock, now))
     }
 
     /// The session of that id.
@@ -137,10 +140,10 @@ impl<R: Reads> Records<R> {
         }
     }
 
-    /// The idle state of the session a credential is bound to. A bound session that is gone counts as idle for ever.
-    pub async fn idle_of(&self, session: Option<&str>, bound: bool) -> Result<Option<Idle>, StoreError> {
-        let Some(id) = session.filter(|_| bound) else { return Ok(None) };
+    /// The clock of the session that a credential needs. One that is gone has run out.
+    pub async fn clock_of(&self, session: Option<&str>, needed: bool) -> Result<Option<SessionClock>, StoreError> {
+        let Some(id) = session.filter(|_| needed) else { return Ok(None) };
         let known = self.find_session(id).await?;
-        Ok(Some(known.map_or(Idle { touched_at: Timestamp(0), idle_secs: 0 }, |known| known.idle())))
+        Ok(Some(known.map_or(SessionClock::UNKNOWN, |known| known.clock())))
     }
 }

@@ -61,6 +61,8 @@ CREATE TABLE users (
     user_name      TEXT    NOT NULL,
     -- The user name in lower case: SQLite itself knows the case of ASCII only.
     folded_name    TEXT    NOT NULL UNIQUE,
+    -- Its SHA-256, by which those may ask who must not see names.
+    name_hash      BLOB    NOT NULL UNIQUE,
     email          TEXT,
     display_name   TEXT,
     password_hash  TEXT,
@@ -84,6 +86,14 @@ CREATE TABLE devices (
     body     TEXT    NOT NULL,
     enabled  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+-- By which names others know a device.
+CREATE TABLE device_external_ids (
+    kind       TEXT  NOT NULL,
+    value      TEXT  NOT NULL,
+    device_id  TEXT  NOT NULL,
+    PRIMARY KEY (kind, value)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX device_external_ids_by_device ON device_external_ids (device_id);
 CREATE INDEX devices_disabled ON devices (id) WHERE enabled = 0;
 
 CREATE TABLE secrets (
@@ -96,6 +106,7 @@ CREATE TABLE sessions (
     id          TEXT    PRIMARY KEY,
     cookie      BLOB    NOT NULL UNIQUE,
     user_id     TEXT    NOT NULL,
+    source      TEXT    NOT NULL,
     device_id   TEXT,
     ip          TEXT,
     user_agent  TEXT,
@@ -104,11 +115,14 @@ CREATE TABLE sessions (
     started_at  INTEGER NOT NULL,
     touched_at  INTEGER NOT NULL,
     idle_secs   INTEGER NOT NULL,
-    expires_at  INTEGER NOT NULL
+    expires_at  INTEGER NOT NULL,
+    -- When its time runs out if nothing more happens in it; none once it has ended.
+    due_at      INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sessions_by_start ON sessions (started_at);
 CREATE INDEX sessions_by_user ON sessions (user_id, started_at);
 CREATE INDEX sessions_by_device ON sessions (device_id, started_at) WHERE device_id IS NOT NULL;
+CREATE INDEX sessions_due ON sessions (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 
 CREATE TABLE authentications (
@@ -213,7 +227,8 @@ CREATE TABLE access_tokens (
     client_id      TEXT    NOT NULL,
     user_id        TEXT,
     session_id     TEXT,
-    session_bound  INTEGER NOT NULL,
+    -- Bits, as the ledger's `SessionValidation` has them.
+    session_validation  INTEGER NOT NULL,
     device_id      TEXT,
     scope          TEXT    NOT NULL,
     audiences      TEXT    NOT NULL,

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::response::Response;
-use rescind_ledger::{Api, Lane, StoreError, Timestamp, TokenFormat};
+use rescind_ledger::{Api, Lane, SessionValidation, StoreError, Timestamp, TokenFormat};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
@@ -12,7 +12,7 @@ use super::{
     call::{Call, created, ok, page_of, patched, unchanged},
     clients::{check_scope, introspection_client, show_client},
     problem::Problem,
-    users::{show_ended, yes},
+    users::show_ended,
 };
 use crate::app::App;
 
@@ -28,8 +28,8 @@ struct ApiForm {
     token_format: TokenFormat,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     access_token_secs: Option<u32>,
-    #[serde(default = "yes")]
-    session_bound: bool,
+    #[serde(default)]
+    session_validation: SessionValidation,
     /// Whether to make a client by which the API introspects; asked for when it is added, never shown.
     #[serde(default, skip_serializing)]
     introspection_client: bool,
@@ -122,7 +122,7 @@ impl ApiForm {
             scopes: api.scopes.clone(),
             token_format: api.token_format,
             access_token_secs: api.access_token_secs,
-            session_bound: api.session_bound,
+            session_validation: api.session_validation,
             introspection_client: false,
         }
     }
@@ -146,7 +146,7 @@ impl ApiForm {
             scopes: self.scopes,
             token_format: self.token_format,
             access_token_secs: self.access_token_secs,
-            session_bound: self.session_bound,
+            session_validation: self.session_validation,
             created_at,
         })
     }

@@ -176,15 +176,28 @@ fn broken(why: &serde_json::Error) -> Problem {
 /// Lays a merge patch (RFC 7396) over what is there, and reads the outcome as strictly as a new body.
 pub(super) fn patched<T: serde::Serialize + DeserializeOwned>(present: &T, patch: &Value) -> Result<T, Problem> {
     let mut value = serde_json::to_value(present).map_err(|why| broken(&why))?;
-    let (Some(object), Some(patch)) = (value.as_object_mut(), patch.as_object()) else {
+    if !patch.is_object() {
         return Err(Problem::invalid("the request body must be a JSON object"));
+    }
+    merge(&mut value, patch);
+    serde_json::from_value(value).map_err(|why| broken(&why))
+}
+
+/// RFC 7396 section 2: objects are merged member by member, `null` removes one, and anything else replaces.
+fn merge(value: &mut Value, patch: &Value) {
+    let Some(changes) = patch.as_object() else {
+        value.clone_from(patch);
+        return;
     };
-    for (name, new) in patch {
-        if new.is_null() {
-            object.remove(name);
+    if !value.is_object() {
+        *value = Value::Object(serde_json::Map::new());
+    }
+    let Some(members) = value.as_object_mut() else { return };
+    for (name, change) in changes {
+        if change.is_null() {
+            members.remove(name);
         } else {
-            object.insert(name.clone(), new.clone());
+            merge(members.entry(name.as_str()).or_insert(Value::Null), change);
         }
     }
-    serde_json::from_value(value).map_err(|why| broken(&why))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use rescind_ledger::{
-    Client, ClientAuthMethod, ClientChange, Ended, Lane, Rotation, Secret, SigningAlgorithm, Timestamp,
+    Client, ClientAuthMethod, ClientChange, Ended, Lane, RefreshBinding, Rotation, Secret, SigningAlgorithm, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -57,6 +57,12 @@ struct ClientForm {
     rotation: Option<Rotation>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rotation_grace_secs: Option<u32>,
+    #[serde(default)]
+    refresh_binding: RefreshBinding,
+    #[serde(default)]
+    session_revocation_api: bool,
+    #[serde(default)]
+    session_management_api: bool,
     #[serde(default)]
     id_token_signed_response_alg: SigningAlgorithm,
     #[serde(default)]
@@ -206,6 +212,9 @@ impl ClientForm {
             serves: client.serves.clone(),
             rotation: Some(client.rotation),
             rotation_grace_secs: Some(client.rotation_grace_secs),
+            refresh_binding: client.refresh_binding,
+            session_revocation_api: client.session_revocation_api,
+            session_management_api: client.session_management_api,
             id_token_signed_response_alg: client.id_token_signed_response_alg,
             introspection_signed_response_alg: client.introspection_signed_response_alg,
             require_pushed_authorization_requests: client.require_pushed_authorization_requests,
@@ -233,6 +242,9 @@ impl ClientForm {
             serves: self.serves,
             rotation: self.rotation.unwrap_or(usual.rotation),
             rotation_grace_secs: self.rotation_grace_secs.unwrap_or_else(|| u32::try_from(grace).unwrap_or(u32::MAX)),
+            refresh_binding: self.refresh_binding,
+            session_revocation_api: self.session_revocation_api,
+            session_management_api: self.session_management_api,
             id_token_signed_response_alg: self.id_token_signed_response_alg,
             introspection_signed_response_alg: self.introspection_signed_response_alg,
             require_pushed_authorization_requests: self.require_pushed_authorization_requests,
@@ -270,6 +282,11 @@ impl ClientForm {
         }
         if has("client_credentials") && self.auth_method == ClientAuthMethod::None {
             return Err(Problem::refused("a public client has no credentials of its own (RFC 6749 section 4.4)"));
+        }
+        if (self.session_revocation_api || self.session_management_api) && self.auth_method == ClientAuthMethod::None {
+            return Err(Problem::refused(
+                "a public client cannot have the session APIs: anybody could use them under its name",
+            ));
         }
         for uri in self.redirect_uris.iter().chain(&self.post_logout_redirect_uris) {
             check_redirect_uri(uri)?;

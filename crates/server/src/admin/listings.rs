@@ -82,6 +82,7 @@ pub(super) fn show_session(session: &Session) -> Value {
     json!({
         "id": session.id,
         "user": session.user,
+        "source": session.source,
         "device": session.device,
         "ip": session.ip,
         "user_agent": session.user_agent,
@@ -118,7 +119,7 @@ pub(super) fn show_token(token: &AccessToken) -> Value {
         "client": token.client,
         "user": token.user,
         "session": token.session,
-        "session_bound": token.session_bound,
+        "session_validation": token.session_validation,
         "device": token.device,
         "scope": token.scope,
         "audiences": token.audiences,

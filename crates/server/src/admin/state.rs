@@ -15,6 +15,7 @@ pub(super) fn word(state: State) -> &'static str {
         Err(Inactive::DeviceDisabled) => "device_disabled",
         Err(Inactive::Expired) => "expired",
         Err(Inactive::Revoked) => "revoked",
+        Err(Inactive::SessionExpired) => "session_expired",
         Err(Inactive::SessionIdle) => "session_idle",
         Err(Inactive::UserDisabled) => "user_disabled",
     }
@@ -31,12 +32,13 @@ pub(super) async fn of_session(app: &App, session: &Session) -> Result<State, St
 }
 
 pub(super) async fn of_grant(app: &App, grant: &Grant) -> Result<State, StoreError> {
-    let idle = app.records.idle_of(grant.session.as_deref(), grant.session_bound).await?;
-    Ok(app.live.grant_counts(grant, idle, app.now()))
+    let clock = app.records.clock_of(grant.session.as_deref(), grant.session_bound).await?;
+    Ok(app.live.grant_counts(grant, clock, app.now()))
 }
 
 pub(super) async fn of_token(app: &App, token: &AccessToken) -> Result<State, StoreError> {
-    let idle = app.records.idle_of(token.session.as_deref(), token.session_bound).await?;
+    let needed = token.session_validation.check_valid_authn_session;
+    let clock = app.records.clock_of(token.session.as_deref(), needed).await?;
     let trace = token.trace(app.live.issuer(), app.live.key());
-    Ok(app.live.access_token_counts(token, &trace, idle, app.now()))
+    Ok(app.live.access_token_counts(token, &trace, clock, app.now()))
 }

@@ -79,7 +79,7 @@ async fn token(app: &App, client: &str, scope: &str, audience: &str) -> String {
         client: client.to_owned(),
         user: None,
         session: None,
-        session_bound: false,
+        session_validation: rescind_ledger::SessionValidation::NONE,
         device: None,
         scope: scope.to_owned(),
         audiences: grant.audiences.clone(),

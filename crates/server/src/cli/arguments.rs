@@ -251,6 +251,15 @@ pub(super) struct ClientOptions {
     /// How long a replaced refresh token still brings back the same successor; 0 is strict.
     #[arg(long, value_name = "SECS")]
     pub(super) rotation_grace_secs: Option<u32>,
+    /// Whether its refresh tokens die with the session they came from: always, never or unless_offline.
+    #[arg(long, value_name = "WHEN")]
+    pub(super) refresh_binding: Option<String>,
+    /// Whether it may add sessions to the revocation list and ask for them.
+    #[arg(long, value_name = "BOOL")]
+    pub(super) session_revocation_api: Option<bool>,
+    /// Whether it may see, extend and end sessions by id and by user.
+    #[arg(long, value_name = "BOOL")]
+    pub(super) session_management_api: Option<bool>,
     /// Whether users are spared the question for consent.
     #[arg(long, value_name = "BOOL")]
     pub(super) first_party: Option<bool>,
@@ -303,9 +312,18 @@ pub(super) struct ApiOptions {
     /// How long its access tokens live.
     #[arg(long, value_name = "SECS")]
     pub(super) access_token_secs: Option<u32>,
+    /// Whether its access tokens say from which session they come.
+    #[arg(long, value_name = "BOOL")]
+    pub(super) include_session_id: Option<bool>,
+    /// Whether its access tokens need a session that is neither idle nor over-age.
+    #[arg(long, value_name = "BOOL")]
+    pub(super) check_valid_authn_session: Option<bool>,
     /// Whether its access tokens die with the session they came from.
     #[arg(long, value_name = "BOOL")]
-    pub(super) session_bound: Option<bool>,
+    pub(super) check_session_revocation_status: Option<bool>,
+    /// Whether each validation of its access tokens counts as activity in their session.
+    #[arg(long, value_name = "BOOL")]
+    pub(super) update_authn_session_activity: Option<bool>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -327,7 +345,7 @@ pub(super) enum ApiCommand {
     List(PageArguments),
     /// Shows an API.
     Show { audience: String },
-    /// Changes an API. Fewer scopes, or a new binding to sessions, end the tokens for it.
+    /// Changes an API. Fewer scopes, or a new demand on sessions, end the tokens for it.
     Set {
         audience: String,
         #[arg(long)]

@@ -142,6 +142,9 @@ fn client_members(options: &ClientOptions) -> Result<Members, Failure> {
         .with("tls_client_auth_san_dns", options.tls_san_dns.clone())
         .with("rotation", options.rotation.clone())
         .with("rotation_grace_secs", options.rotation_grace_secs)
+        .with("refresh_binding", options.refresh_binding.clone())
+        .with("session_revocation_api", options.session_revocation_api)
+        .with("session_management_api", options.session_management_api)
         .with("first_party", options.first_party)
         .with("require_pushed_authorization_requests", options.require_par))
 }
@@ -161,7 +164,7 @@ pub(super) async fn api(globals: &Globals, server: &Connection, command: ApiComm
             server.post("/apis", &Value::Object(body.0)).await?
         }
         ApiCommand::List(page) => {
-            let columns = ["audience", "name", "scopes", "token_format", "session_bound", "created_at"];
+            let columns = ["audience", "name", "scopes", "token_format", "session_validation", "created_at"];
             return list(globals, server, "/apis", &page, &columns).await;
         }
         ApiCommand::Show { audience } => server.get("/apis", &[("audience", &audience)]).await?,
@@ -195,7 +198,17 @@ fn api_members(options: &ApiOptions) -> Members {
         .with_list("scopes", &options.scopes)
         .with("token_format", options.token_format.clone())
         .with("access_token_secs", options.access_token_secs)
-        .with("session_bound", options.session_bound)
+        .with("session_validation", session_validation(options))
+}
+
+/// The switches that are named, if there are any; the others stay as they are.
+fn session_validation(options: &ApiOptions) -> Option<Value> {
+    let members = Members::default()
+        .with("include_session_id", options.include_session_id)
+        .with("check_valid_authn_session", options.check_valid_authn_session)
+        .with("check_session_revocation_status", options.check_session_revocation_status)
+        .with("update_authn_session_activity", options.update_authn_session_activity);
+    (!members.0.is_empty()).then_some(Value::Object(members.0))
 }
 
 pub(super) async fn device(globals: &Globals, server: &Connection, command: DeviceCommand) -> Result<(), Failure> {

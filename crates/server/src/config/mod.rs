@@ -21,6 +21,7 @@ pub struct Config {
     pub tls: Option<Tls>,
     pub proxy: Proxy,
     pub lifetimes: Lifetimes,
+    pub sessions: Sessions,
     pub limits: Limits,
     pub registration: Registration,
     pub egress: Egress,
@@ -52,6 +53,10 @@ pub struct Proxy {
     /// Whether such a peer passes on only certificates whose chain it has verified; without that, the header serves
     /// `self_signed_tls_client_auth` alone.
     pub client_certificate_verified: bool,
+    /// The header in which such a peer names the managed device that a request comes from.
+    pub device_header: Option<String>,
+    /// Which kind of external id stands in that header, such as `mdm`.
+    pub device_id_kind: String,
 }
 
 /// An address range.
@@ -71,19 +76,58 @@ pub struct Lifetimes {
     /// At most ten minutes (RFC 6749 section 4.1.2).
     pub code: Duration,
     pub pushed_request: Duration,
-    pub session_idle: Duration,
-    pub session_max: Duration,
+    /// Of sessions, by the authentication source they begin at.
+    pub session: SessionLimits,
+    /// The same where the user signed in with a password of ours.
+    pub password_session: SessionLimits,
+    /// The least time for which an ended session stays on the revocation list.
+    pub session_revocation: Duration,
     pub consent: Duration,
     /// How long a rotated refresh token still brings back the same successor, for new clients; zero is strict.
     pub rotation_grace: Duration,
 }
 
+/// How long sessions last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// Without activity.
+    pub idle: Duration,
+    /// At all.
+    pub max: Duration,
+}
+
+/// How sessions are counted and whose they are said to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sessions {
+    /// By which attribute the session-management API names users.
+    pub user_key: UserKey,
+    /// Whether that API names users by the SHA-256 of the attribute instead.
+    pub hash_user_key: bool,
+    /// How many sessions a user may have at once; one more ends the oldest.
+    pub max_per_user: Option<u32>,
+}
+
+/// An attribute that names one user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserKey {
+    /// The `sub`.
+    Id,
+    /// Without regard to case.
+    UserName,
+}
+
 impl Lifetimes {
+    /// The most that a session may last, whatever its authentication source.
+    #[must_use]
+    pub fn longest_session(&self) -> Duration {
+        self.session.max.max(self.password_session.max)
+    }
+
     /// The horizon: no credential outlives its stamp by more than this.
     #[must_use]
     pub fn horizon(&self) -> Duration {
-        let longest = self.session_max + self.refresh_token + self.access_token.max(self.id_token);
-        longest.max(self.consent) + Duration::from_secs(3600)
+        let longest = self.longest_session() + self.refresh_token + self.access_token.max(self.id_token);
+        longest.max(self.consent).max(self.session_revocation) + Duration::from_secs(3600)
     }
 }
 
@@ -98,6 +142,8 @@ pub struct Limits {
     pub sign_in_attempts_per_minute: u32,
     /// Authorization requests that one address may begin a minute without being signed in: each is kept for half an hour.
     pub sign_ins_begun_per_minute: u32,
+    /// Ids of no known session that one client may put on the revocation list in a day: each is kept for the whole horizon.
+    pub unknown_session_ids_per_day: u32,
     /// How long open requests get to finish at shutdown.
     pub shutdown: Duration,
 }

@@ -10,7 +10,10 @@ use std::{
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
-use super::{Config, Egress, Lifetimes, Limits, MasterKeySource, Network, Proxy, Registration, Tls, written::Written};
+use super::{
+    Config, Egress, Lifetimes, Limits, MasterKeySource, Network, Proxy, Registration, SessionLimits, Sessions, Tls,
+    UserKey, written::Written,
+};
 
 /// One mistake: where it stands and why it is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +85,7 @@ fn read(w: &mut Written) -> Config {
         development,
         proxy: proxy(w),
         lifetimes: lifetimes(w),
+        sessions: sessions(w),
         limits: limits(w),
         registration: registration(w, development),
         metrics_allow: metrics_allow(w),
@@ -164,9 +168,19 @@ fn proxy(w: &mut Written) -> Proxy {
             .parsed("proxy.client_certificate_header", "a header name", |t| t.parse::<axum::http::HeaderName>().ok())
             .map(|name| name.as_str().to_owned()),
         client_certificate_verified: w.flag("proxy.client_certificate_verified", false),
+        device_header: w
+            .parsed("proxy.device_header", "a header name", |t| t.parse::<axum::http::HeaderName>().ok())
+            .map(|name| name.as_str().to_owned()),
+        device_id_kind: w.text("proxy.device_id_kind").unwrap_or_else(|| "mdm".to_owned()),
     };
-    if proxy.client_certificate_header.is_some() && proxy.trusted.is_empty() && w.is_sound(&["proxy.trusted"]) {
-        w.mistake("proxy.trusted", "found nothing; `proxy.client_certificate_header` needs a trusted peer".to_owned());
+    let believed = [
+        ("proxy.client_certificate_header", proxy.client_certificate_header.is_some()),
+        ("proxy.device_header", proxy.device_header.is_some()),
+    ];
+    for (key, _) in believed.into_iter().filter(|(_, given)| *given) {
+        if proxy.trusted.is_empty() && w.is_sound(&["proxy.trusted"]) {
+            w.mistake("proxy.trusted", format!("found nothing; `{key}` needs a trusted peer"));
+        }
     }
     if proxy.client_certificate_verified && proxy.client_certificate_header.is_none() {
         let why = "found nothing; `proxy.client_certificate_verified` needs it";
@@ -176,17 +190,49 @@ fn proxy(w: &mut Written) -> Proxy {
 }
 
 fn lifetimes(w: &mut Written) -> Lifetimes {
+    let session = SessionLimits {
+        idle: seconds(w, "lifetimes.session_idle_secs", 8 * HOUR, 1..=YEAR),
+        max: seconds(w, "lifetimes.session_max_secs", 7 * DAY, 1..=YEAR),
+    };
+    let (idle, max) = (session.idle.as_secs(), session.max.as_secs());
+    let password_session = SessionLimits {
+        idle: seconds(w, "authentication_sources.password.session_idle_secs", idle, 1..=YEAR),
+        max: seconds(w, "authentication_sources.password.session_max_secs", max, 1..=YEAR),
+    };
+    let longest = session.max.max(password_session.max);
     Lifetimes {
         access_token: seconds(w, "lifetimes.access_token_secs", 10 * MINUTE, 1..=DAY),
         refresh_token: seconds(w, "lifetimes.refresh_token_secs", 30 * DAY, 1..=5 * YEAR),
         id_token: seconds(w, "lifetimes.id_token_secs", 10 * MINUTE, 1..=DAY),
         code: seconds(w, "lifetimes.code_secs", MINUTE, 1..=10 * MINUTE),
         pushed_request: seconds(w, "lifetimes.pushed_request_secs", 90, 1..=10 * MINUTE),
-        session_idle: seconds(w, "lifetimes.session_idle_secs", 8 * HOUR, 1..=YEAR),
-        session_max: seconds(w, "lifetimes.session_max_secs", 7 * DAY, 1..=YEAR),
+        session,
+        password_session,
+        session_revocation: seconds(w, "lifetimes.session_revocation_secs", longest.as_secs(), 1..=5 * YEAR),
         consent: seconds(w, "lifetimes.consent_secs", 90 * DAY, 1..=5 * YEAR),
         rotation_grace: seconds(w, "lifetimes.rotation_grace_secs", 30, 0..=5 * MINUTE),
     }
+}
+
+fn sessions(w: &mut Written) -> Sessions {
+    let user_key = w.parsed("sessions.user_key", "\"user_name\" or \"id\"", |text| match text {
+        "user_name" => Some(UserKey::UserName),
+        "id" => Some(UserKey::Id),
+        _ => None,
+    });
+    let sessions = Sessions {
+        user_key: user_key.unwrap_or(UserKey::UserName),
+        hash_user_key: w.flag("sessions.hash_user_key", false),
+        max_per_user: Some(w.number("sessions.max_per_user", 0, 0..=10_000))
+            .filter(|most| *most > 0)
+            .and_then(|most| u32::try_from(most).ok()),
+    };
+    if sessions.hash_user_key && sessions.user_key == UserKey::Id && w.is_sound(&["sessions.user_key"]) {
+        let why =
+            "found true with sessions.user_key = \"id\"; expected that only for user names, since ids tell nothing";
+        w.mistake("sessions.hash_user_key", why.to_owned());
+    }
+    sessions
 }
 
 fn limits(w: &mut Written) -> Limits {
@@ -200,6 +246,12 @@ fn limits(w: &mut Written) -> Limits {
             .unwrap_or(u32::MAX),
         sign_ins_begun_per_minute: u32::try_from(w.number("limits.sign_ins_begun_per_minute", 600, 1..=1_000_000))
             .unwrap_or(u32::MAX),
+        unknown_session_ids_per_day: u32::try_from(w.number(
+            "limits.unknown_session_ids_per_day",
+            10_000,
+            1..=100_000_000,
+        ))
+        .unwrap_or(u32::MAX),
         shutdown: seconds(w, "limits.shutdown_secs", 10, 0..=5 * MINUTE),
     }
 }
@@ -286,11 +338,29 @@ fn check(config: &Config, w: &mut Written) {
     }
     let lives = &config.lifetimes;
     let pairs = [
-        ("lifetimes.session_idle_secs", lives.session_idle, "lifetimes.session_max_secs", lives.session_max),
+        ("lifetimes.session_idle_secs", lives.session.idle, "lifetimes.session_max_secs", lives.session.max),
+        (
+            "authentication_sources.password.session_idle_secs",
+            lives.password_session.idle,
+            "authentication_sources.password.session_max_secs",
+            lives.password_session.max,
+        ),
         ("lifetimes.access_token_secs", lives.access_token, "lifetimes.refresh_token_secs", lives.refresh_token),
     ];
+    // An entry that ran out before its session would let it come back.
+    let (listed, longest) = (lives.session_revocation, lives.longest_session());
+    if listed < longest && w.is_sound(&["lifetimes.session_revocation_secs"]) {
+        let why = format!(
+            "found {}, expected at least the longest session, which lasts {}: it could outlive its own revocation",
+            listed.as_secs(),
+            longest.as_secs()
+        );
+        w.mistake("lifetimes.session_revocation_secs", why);
+    }
     for (short_key, short, long_key, long) in pairs {
-        if short > long && w.is_sound(&[short_key, long_key]) {
+        // A source that says nothing of its own has its mistake under the common key.
+        let repeated = short_key.starts_with("authentication_sources.") && lives.password_session == lives.session;
+        if !repeated && short > long && w.is_sound(&[short_key, long_key]) {
             let (short, long) = (short.as_secs(), long.as_secs());
             w.mistake(short_key, format!("found {short}, expected at most {long_key}, which is {long}"));
         }

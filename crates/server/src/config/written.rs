@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::ConfigError;
 
 /// Every key there is. An environment variable's name is made from its key: `RESCIND_LIMITS__BODY_BYTES`.
-pub(super) const KEYS: [&str; 32] = [
+pub(super) const KEYS: [&str; 41] = [
     "issuer",
     "listen",
     "data_dir",
@@ -23,6 +23,8 @@ pub(super) const KEYS: [&str; 32] = [
     "proxy.trusted",
     "proxy.client_certificate_header",
     "proxy.client_certificate_verified",
+    "proxy.device_header",
+    "proxy.device_id_kind",
     "lifetimes.access_token_secs",
     "lifetimes.refresh_token_secs",
     "lifetimes.id_token_secs",
@@ -30,14 +32,21 @@ pub(super) const KEYS: [&str; 32] = [
     "lifetimes.pushed_request_secs",
     "lifetimes.session_idle_secs",
     "lifetimes.session_max_secs",
+    "lifetimes.session_revocation_secs",
     "lifetimes.consent_secs",
     "lifetimes.rotation_grace_secs",
+    "authentication_sources.password.session_idle_secs",
+    "authentication_sources.password.session_max_secs",
+    "sessions.user_key",
+    "sessions.hash_user_key",
+    "sessions.max_per_user",
     "limits.header_bytes",
     "limits.body_bytes",
     "limits.request_secs",
     "limits.connections",
     "limits.sign_in_attempts_per_minute",
     "limits.sign_ins_begun_per_minute",
+    "limits.unknown_session_ids_per_day",
     "limits.shutdown_secs",
     "egress.allow",
     "egress.ca",
@@ -225,12 +234,9 @@ fn is_section(name: &str) -> bool {
 fn siblings(section: &str) -> String {
     let mut names: Vec<&str> = Vec::new();
     for key in KEYS {
-        let name = match (section, key.split_once('.')) {
-            ("", None) => key,
-            ("", Some((name, _))) => name,
-            (_, Some((of, name))) if of == section => name,
-            _ => continue,
-        };
+        let within =
+            if section.is_empty() { Some(key) } else { key.strip_prefix(section).and_then(|k| k.strip_prefix('.')) };
+        let Some(name) = within.and_then(|rest| rest.split('.').next()) else { continue };
         if !names.contains(&name) {
             names.push(name);
         }

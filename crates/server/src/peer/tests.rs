@@ -16,6 +16,7 @@ fn proxy() -> Proxy {
         trusted: vec!["10.0.0.0/8".parse().unwrap()],
         client_certificate_header: Some(HEADER.to_owned()),
         client_certificate_verified: false,
+        ..Proxy::default()
     }
 }
 

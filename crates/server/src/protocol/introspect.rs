@@ -82,8 +82,8 @@ pub async fn find(app: &App, caller: &Client, token: &str) -> Result<Option<Stri
     if app.records.store.refresh_token_used(&hash).await? {
         return Ok(None);
     }
-    let idle = app.records.idle_of(grant.session.as_deref(), grant.session_bound).await?;
-    let counts = app.live.grant_counts(&grant, idle, app.now()).is_ok();
+    let clock = app.records.clock_of(grant.session.as_deref(), grant.session_bound).await?;
+    let counts = app.live.grant_counts(&grant, clock, app.now()).is_ok();
     counts.then(|| describe_refresh_token(app, &token, &grant).text()).transpose()
 }
 
@@ -113,6 +113,9 @@ struct Answer<'a> {
     grant_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<&'a str>,
+    /// The same, under the name that PingFederate's session APIs know it by.
+    #[serde(rename = "pi.sri", skip_serializing_if = "Option::is_none")]
+    sri: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     device_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -160,6 +163,7 @@ fn describe_access_token<'a>(app: &'a App, caller: &'a Client, token: &TokenView
         Some(api) if caller.id != token.client => Audience::One(api),
         _ => Audience::of(token.audiences),
     };
+    let session = token.session.filter(|_| token.session_validation.names_session());
     Answer {
         active: true,
         iss: &app.config.issuer,
@@ -172,7 +176,8 @@ fn describe_access_token<'a>(app: &'a App, caller: &'a Client, token: &TokenView
         iat: token.issued_at.secs(),
         exp: token.expires_at.secs(),
         grant_id: token.grant,
-        sid: token.session,
+        sid: session,
+        sri: session,
         device_id: token.device,
         auth_time: token.auth_time.map(Timestamp::secs),
         cnf: token.certificate.map(|thumbprint| Confirmation { thumbprint }),
@@ -193,6 +198,7 @@ fn describe_refresh_token<'a>(app: &'a App, token: &RefreshToken, grant: &'a Gra
         exp: token.expires_at.secs(),
         grant_id: &grant.id,
         sid: grant.session.as_deref(),
+        sri: grant.session.as_deref(),
         device_id: None,
         auth_time: None,
         cnf: None,

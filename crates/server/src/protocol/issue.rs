@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use rescind_check::Verdict;
-use rescind_ledger::{Code, Grant, Hash, Kind, Lane, LedgerError, Secret, StoreError, Timestamp};
+use rescind_ledger::{Code, Grant, Hash, Kind, Lane, LedgerError, RefreshBinding, Secret, StoreError, Timestamp};
 
 use crate::{
     app::App,
@@ -130,8 +130,12 @@ pub async fn issue_code(app: &App, flow: &Flow, signed_in: &SignedIn) -> Result<
 fn grant(app: &App, flow: &Flow, signed_in: &SignedIn) -> Grant {
     let (request, session, now) = (&flow.request, signed_in.record(), app.now());
     let authentication = &signed_in.authentication;
-    let session_bound = !request.is_offline();
-    let mut grant = Grant {
+    let session_bound = match flow.client.refresh_binding {
+        RefreshBinding::Always => true,
+        RefreshBinding::Never => false,
+        RefreshBinding::UnlessOffline => !request.is_offline(),
+    };
+    Grant {
         id: fresh_id("g_"),
         client: flow.client.id.clone(),
         user: Some(session.user.clone()),
@@ -145,11 +149,7 @@ fn grant(app: &App, flow: &Flow, signed_in: &SignedIn) -> Grant {
         nonce: request.nonce.clone(),
         issued_at: now,
         expires_at: now.plus(life(app, flow)).min(authentication.at.plus(app.config.lifetimes.horizon())),
-    };
-    if session_bound {
-        grant.expires_at = grant.expires_at.min(session.expires_at);
     }
-    grant
 }
 
 fn life(app: &App, flow: &Flow) -> Duration {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use rescind_check::{Verdict, mask_text};
 use rescind_jose::Kind as JwtKind;
 use rescind_ledger::{
-    AccessToken, Client, Grant, Hash, Kind, Minted, RefreshToken, Secret, SigningAlgorithm, Timestamp, TokenFormat,
+    AccessToken, Client, Grant, Hash, Kind, Minted, RefreshToken, Secret, SessionValidation, SigningAlgorithm,
+    Timestamp, TokenFormat,
 };
 use serde_json::{Value, json};
 
@@ -74,6 +75,8 @@ pub struct Wanted<'a> {
     pub audiences: Vec<String>,
     /// The client certificate to bind it to.
     pub certificate: Option<String>,
+    /// When the session it may need is over at the latest.
+    pub session_ends: Option<Timestamp>,
 }
 
 /// Records to be written, and the tokens to be handed out once they are.
@@ -87,7 +90,9 @@ impl Wanted<'_> {
     /// Forms the access token. Nothing is valid before the records are committed.
     pub fn make(self, app: &App, refresh: Option<RefreshToken>) -> Result<Made, ProtocolError> {
         let now = app.now();
-        let (format, bound, ttl) = self.terms(app);
+        let (format, validation, ttl) = self.terms(app);
+        let validation = if self.grant.session_bound { validation } else { validation.as_information() };
+        let session_ends = self.session_ends.filter(|_| validation.check_valid_authn_session);
         let mut access = AccessToken {
             hash: Hash([0; 32]),
             id: fresh_id(""),
@@ -95,7 +100,7 @@ impl Wanted<'_> {
             client: self.client.id.clone(),
             user: self.grant.user.clone(),
             session: self.grant.session.clone(),
-            session_bound: self.grant.session_bound && bound,
+            session_validation: validation,
             device: self.grant.device.clone(),
             scope: self.scope,
             audiences: self.audiences,
@@ -104,7 +109,7 @@ impl Wanted<'_> {
             position: self.grant.position,
             auth_time: self.grant.auth_time,
             issued_at: now,
-            expires_at: now.plus(ttl).min(self.grant.expires_at),
+            expires_at: now.plus(ttl).min(self.grant.expires_at).min(session_ends.unwrap_or(Timestamp::MAX)),
         };
         let access_token = match format {
             TokenFormat::Opaque => Secret::form(Kind::AccessToken, &random()).reveal().to_owned(),
@@ -117,13 +122,14 @@ impl Wanted<'_> {
     }
 
     /// Form, session binding and life: the strictest of its APIs decides.
-    fn terms(&self, app: &App) -> (TokenFormat, bool, Duration) {
+    fn terms(&self, app: &App) -> (TokenFormat, SessionValidation, Duration) {
         let apis: Vec<_> = self.audiences.iter().filter_map(|audience| app.live.api(audience)).collect();
         let jwt = apis.iter().any(|api| api.token_format == TokenFormat::Jwt);
-        let bound = apis.is_empty() || apis.iter().any(|api| api.session_bound);
+        let validations = apis.iter().map(|api| api.session_validation);
+        let validation = validations.reduce(SessionValidation::or).unwrap_or_default();
         let shortest = apis.iter().filter_map(|api| api.access_token_secs).min();
         let ttl = shortest.map_or(app.config.lifetimes.access_token, |secs| Duration::from_secs(secs.into()));
-        (if jwt { TokenFormat::Jwt } else { TokenFormat::Opaque }, bound, ttl)
+        (if jwt { TokenFormat::Jwt } else { TokenFormat::Opaque }, validation, ttl)
     }
 }
 
@@ -139,10 +145,12 @@ fn sign_access_token(app: &App, access: &mut AccessToken) -> Result<String, Prot
         "exp": access.expires_at.secs(),
         "scope": access.scope,
         "grant_id": access.grant,
-        "session_bound": access.session_bound,
+        "session_bound": access.session_validation.check_session_revocation_status,
         "pos": mask_text(access.position, &app.keys.mask, &access.id),
     });
-    insert(&mut claims, "sid", access.session.clone().map(Value::String));
+    let session = access.session.clone().filter(|_| access.session_validation.names_session());
+    insert(&mut claims, "sid", session.clone().map(Value::String));
+    insert(&mut claims, "pi.sri", session.map(Value::String));
     insert(&mut claims, "device_id", access.device.clone().map(Value::String));
     insert(&mut claims, "auth_time", access.auth_time.map(|at| at.secs().into()));
     insert(&mut claims, "cnf", access.certificate.as_ref().map(|print| json!({ "x5t#S256": print })));
@@ -234,6 +242,7 @@ pub fn id_token(
     insert(&mut claims, "auth_time", grant.auth_time.map(|at| at.secs().into()));
     insert(&mut claims, "nonce", nonce.map(Into::into));
     insert(&mut claims, "sid", grant.session.clone().map(Value::String));
+    insert(&mut claims, "pi.sri", grant.session.clone().map(Value::String));
     let ring = app.keys.ring();
     let signed = ring.signing(client.id_token_signed_response_alg).sign(JwtKind::IdToken, &claims);
     signed.map(Some).map_err(|why| {

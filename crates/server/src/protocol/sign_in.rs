@@ -64,6 +64,9 @@ pub struct Credentials<'a> {
     pub user_agent: Option<String>,
 }
 
+/// The authentication source of users who sign in with a password of ours.
+pub const PASSWORD_SOURCE: &str = "password";
+
 /// The session cookie of a new session, and its record.
 pub struct Begun {
     pub cookie: Secret,
@@ -80,20 +83,21 @@ pub async fn sign_in(app: &App, credentials: Credentials<'_>) -> Result<Begun, S
     let user = app.records.store.find_user_by_name(credentials.user_name).await?;
     let user = prove(app, user, credentials.password).await?;
     let now = app.now();
-    let lifetimes = &app.config.lifetimes;
+    let limits = app.config.lifetimes.password_session;
     let cookie = Secret::form(Kind::SessionCookie, &random());
     let session = Session {
         id: fresh_id("s_"),
         cookie: cookie.hash(),
         user: user.id,
+        source: PASSWORD_SOURCE.to_owned(),
         device: None,
         ip: credentials.address.map(|address| address.to_string()),
         user_agent: credentials.user_agent,
         position,
         started_at: now,
         touched_at: now,
-        idle_secs: u32::try_from(lifetimes.session_idle.as_secs()).unwrap_or(u32::MAX),
-        expires_at: now.plus(lifetimes.session_max),
+        idle_secs: u32::try_from(limits.idle.as_secs()).unwrap_or(u32::MAX),
+        expires_at: now.plus(limits.max),
     };
     let authentication = authentication(app, &session.id, position);
     let sign_in = SignIn { session: session.clone(), authentication };

@@ -8,8 +8,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use rescind_ledger::{
-    Client, Code, Grant, Hash, Lane, Presented, Reads, Redeemed, RefreshToken, Refreshed, Rotation, redeem, refresh,
-    successor,
+    Client, Code, Grant, Hash, Lane, Presented, Reads, Redeemed, RefreshToken, Refreshed, Rotation, Timestamp, redeem,
+    refresh, successor,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -98,7 +98,8 @@ pub async fn client_credentials(app: &App, caller: &Caller, form: &Form) -> Resu
     let resources: Vec<&str> = form.all("resource").collect();
     let audiences = mint::resolve_audiences(app, client, &resources, &scope)?;
     let grant = mint::client_grant(app, client, &scope, &audiences, caller.stamp);
-    let wanted = Wanted { client, grant: &grant, scope, audiences, certificate: caller.certificate.clone() };
+    let wanted =
+        Wanted { client, grant: &grant, scope, audiences, certificate: caller.certificate.clone(), session_ends: None };
     let made = wanted.make(app, None)?;
     let minted = made.minted.clone();
     app.pace.at("submit").await;
@@ -122,8 +123,8 @@ pub async fn authorization_code(app: &App, caller: &Caller, form: &Form) -> Resu
         return Err(refused());
     }
     app.pace.at("read session").await;
-    must_count(app, &code.grant).await?;
-    let (made, extra) = first_tokens(app, caller, form, &code)?;
+    let session_ends = must_count(app, &code.grant).await?;
+    let (made, extra) = first_tokens(app, caller, form, &code, session_ends)?;
     let minted = made.minted.clone();
     app.pace.at("submit").await;
     match app.queue.submit(Lane::Issuing, move |door| redeem(door, &code, &minted)).await? {
@@ -147,7 +148,13 @@ fn verify_pkce(verifier: &str, challenge: &str) -> Result<(), ProtocolError> {
     }
 }
 
-fn first_tokens(app: &App, caller: &Caller, form: &Form, code: &Code) -> Result<(Made, Extra), ProtocolError> {
+fn first_tokens(
+    app: &App,
+    caller: &Caller,
+    form: &Form,
+    code: &Code,
+    session_ends: Option<Timestamp>,
+) -> Result<(Made, Extra), ProtocolError> {
     let (client, grant) = (&caller.client, &code.grant);
     let audiences = narrow_audiences(app, grant, form)?;
     let (refresh_token, record) = if client.grant_types.iter().any(|one| one == "refresh_token") {
@@ -157,15 +164,21 @@ fn first_tokens(app: &App, caller: &Caller, form: &Form, code: &Code) -> Result<
             grant: grant.id.clone(),
             parent: None,
             issued_at: app.now(),
-            expires_at: grant.expires_at,
+            expires_at: grant.expires_at.min(session_ends.unwrap_or(Timestamp::MAX)),
         };
         (Some(secret.reveal().to_owned()), Some(record))
     } else {
         (None, None)
     };
     let id_token = mint::id_token(app, client, grant, grant.nonce.as_deref())?;
-    let wanted =
-        Wanted { client, grant, scope: grant.scope.clone(), audiences, certificate: caller.certificate.clone() };
+    let wanted = Wanted {
+        client,
+        grant,
+        scope: grant.scope.clone(),
+        audiences,
+        certificate: caller.certificate.clone(),
+        session_ends,
+    };
     Ok((wanted.make(app, record)?, Extra { refresh_token, id_token }))
 }
 
@@ -187,13 +200,15 @@ fn narrow_audiences(app: &App, grant: &Grant, form: &Form) -> Result<Vec<String>
     Ok(surviving)
 }
 
-/// The grant, its session, its user and its client must all still count.
-async fn must_count(app: &App, grant: &Grant) -> Result<(), ProtocolError> {
-    let idle = app.records.idle_of(grant.session.as_deref(), grant.session_bound).await?;
-    app.live.grant_counts(grant, idle, app.now()).map_err(|why| {
+/// The grant, its session, its user and its client must all still count. Gives the end of that session, if the grant is
+/// bound to one.
+async fn must_count(app: &App, grant: &Grant) -> Result<Option<Timestamp>, ProtocolError> {
+    let clock = app.records.clock_of(grant.session.as_deref(), grant.session_bound).await?;
+    app.live.grant_counts(grant, clock, app.now()).map_err(|why| {
         tracing::info!(grant.id = grant.id, why = ?why, "grant refused");
         ProtocolError::invalid_grant("the grant was revoked or has expired")
-    })
+    })?;
+    Ok(clock.map(|clock| clock.expires_at))
 }
 
 /// RFC 6749 section 6.
@@ -207,11 +222,11 @@ pub async fn refresh_token(app: &App, caller: &Caller, form: &Form) -> Result<(M
         return Err(refused());
     }
     app.pace.at("read session").await;
-    must_count(app, &grant).await?;
+    let session_ends = must_count(app, &grant).await?;
     let scope = narrowed_scope(&grant, form.find("scope"))?;
     let audiences = narrow_audiences(app, &grant, form)?;
     let certificate = caller.certificate.clone();
-    let wanted = Wanted { client: &caller.client, grant: &grant, scope, audiences, certificate };
+    let wanted = Wanted { client: &caller.client, grant: &grant, scope, audiences, certificate, session_ends };
     let (presented, next, record) = policy(app, &caller.client, &token, text);
     let made = wanted.make(app, record)?;
     let minted = made.minted.clone();

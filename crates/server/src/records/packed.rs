@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use rescind_ledger::{AccessToken, Position, StoreError, Timestamp, TokenView};
+use rescind_ledger::{AccessToken, Position, SessionValidation, StoreError, Timestamp, TokenView};
 
 /// What the tokens of one client have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -21,9 +21,10 @@ pub struct KnownToken {
     bytes: Arc<[u8]>,
 }
 
-const SESSION_BOUND: u64 = 1;
-const HAS_AUTH_TIME: u64 = 2;
-const BEARS_SHAPE: u64 = 4;
+const HAS_AUTH_TIME: u64 = 1;
+const BEARS_SHAPE: u64 = 2;
+/// Above the flags stand the four bits of the session validation.
+const FLAGS: u32 = 2;
 
 /// What the counts and the allocator's own words add to an allocation.
 const ALLOCATED: usize = 32;
@@ -48,7 +49,7 @@ impl KnownToken {
         let mut packer = Packer(Vec::with_capacity(256));
         let flag = |set: bool, flag: u64| if set { flag } else { 0 };
         packer.number(
-            flag(token.session_bound, SESSION_BOUND)
+            u64::from(token.session_validation.bits()) << FLAGS
                 | flag(token.auth_time.is_some(), HAS_AUTH_TIME)
                 | flag(bears, BEARS_SHAPE),
         );
@@ -95,7 +96,7 @@ impl KnownToken {
             client: &self.shape.client,
             scope: &self.shape.scope,
             audiences: &self.shape.audiences,
-            session_bound: flags & SESSION_BOUND != 0,
+            session_validation: SessionValidation::from_bits(u8::try_from(flags >> FLAGS).ok()?),
             position,
             auth_time: (flags & HAS_AUTH_TIME != 0).then_some(Timestamp(authenticated)),
             issued_at: Timestamp(issued),
@@ -169,7 +170,7 @@ mod tests {
             client: "shop".to_owned(),
             user: Some("usr_1".to_owned()),
             session: Some("ses_1".to_owned()),
-            session_bound: true,
+            session_validation: SessionValidation::ALL,
             device: Some("dev_\u{e9}".to_owned()),
             scope: "read write".to_owned(),
             audiences: vec!["https://a.example".to_owned(), "https://b.example".to_owned()],
@@ -192,7 +193,7 @@ mod tests {
         let bare = AccessToken {
             user: None,
             session: None,
-            session_bound: false,
+            session_validation: SessionValidation::NONE,
             device: Some(String::new()),
             audiences: Vec::new(),
             key: None,

@@ -5,7 +5,7 @@ use rescind::{
     clock::{Clock, fresh_id, random},
     pace::Pace,
 };
-use rescind_ledger::{AccessToken, Grant, Hash, Kind, Lane, Minted, Secret, User};
+use rescind_ledger::{AccessToken, Grant, Hash, Kind, Lane, Minted, Secret, SessionValidation, User};
 
 use crate::server::{ISSUER, Place, configured};
 
@@ -67,7 +67,7 @@ fn access(grant: &Grant, token: &str) -> AccessToken {
         client: grant.client.clone(),
         user: grant.user.clone(),
         session: None,
-        session_bound: false,
+        session_validation: SessionValidation::NONE,
         device: None,
         scope: grant.scope.clone(),
         audiences: grant.audiences.clone(),

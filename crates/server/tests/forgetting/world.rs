@@ -20,7 +20,7 @@ use rescind::{
 };
 use rescind_ledger::{
     AccessToken, Authentication, Client, ClientChange, Code, Door, Grant, Hash, Initiator, Kind, Lane, LedgerError,
-    Minted, RefreshToken, Secret, Session, SignIn, Ticket, Timestamp, User,
+    Minted, RefreshToken, Secret, Session, SessionValidation, SignIn, Ticket, Timestamp, User,
 };
 use rescind_store::Sqlite;
 use serde_json::{Value, json};
@@ -166,6 +166,7 @@ impl World {
             id: fresh_id("s_"),
             cookie: Secret::form(Kind::SessionCookie, &random()).hash(),
             user: of.user.clone(),
+            source: "password".to_owned(),
             device: of.device.clone(),
             ip: Some("192.0.2.7".to_owned()),
             user_agent: Some("Browser/1.0 of some length".to_owned()),
@@ -173,7 +174,7 @@ impl World {
             started_at: now,
             touched_at: now,
             idle_secs: 86_400,
-            expires_at: now.plus(lives.session_max),
+            expires_at: now.plus(lives.session.max),
         };
         let grant = grant(&session, of, now, now.plus(lives.refresh_token));
         let (code, access, refresh) = (text(Kind::Code), text(Kind::AccessToken), text(Kind::RefreshToken));
@@ -238,7 +239,7 @@ pub(crate) fn access_token(
         client: grant.client.clone(),
         user: grant.user.clone(),
         session: grant.session.clone(),
-        session_bound: grant.session_bound,
+        session_validation: if grant.session_bound { SessionValidation::ALL } else { SessionValidation::NONE },
         device: grant.device.clone(),
         scope: grant.scope.clone(),
         audiences: grant.audiences.clone(),

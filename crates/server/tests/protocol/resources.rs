@@ -105,6 +105,7 @@ async fn a_jwt_has_the_claims_of_rfc_9068_and_does_not_tell_its_position() -> Re
         "iat",
         "iss",
         "jti",
+        "pi.sri",
         "pos",
         "scope",
         "session_bound",

@@ -26,7 +26,7 @@ use rescind::{
 };
 use rescind_ledger::{
     Api, Client, ClientAuthMethod, Door, Ended, Hash, Initiator, Lane, LedgerError, Order, Reads, Reason, Rotation,
-    SigningAlgorithm, Target, TokenFormat, User,
+    SessionValidation, SigningAlgorithm, Target, TokenFormat, User,
 };
 use rescind_store::DataDir;
 use serde_json::Value;
@@ -296,31 +296,18 @@ pub(crate) fn subject(name: &str) -> Target {
 /// A client of the same people who run the server. One whose name begins with `public` has no secret.
 pub(crate) fn client(id: &str) -> Client {
     let public = id.starts_with("public");
+    let method = if public { ClientAuthMethod::None } else { ClientAuthMethod::ClientSecretPost };
     Client {
-        id: id.to_owned(),
-        name: id.to_owned(),
-        auth_method: if public { ClientAuthMethod::None } else { ClientAuthMethod::ClientSecretPost },
         secret_hash: (!public).then(|| Hash::of(&secret_of(id))),
-        secret_sealed: None,
-        jwks: None,
-        jwks_uri: None,
-        tls_client_auth_subject_dn: None,
-        tls_client_auth_san_dns: None,
         redirect_uris: vec![REDIRECT_URI.to_owned()],
-        post_logout_redirect_uris: Vec::new(),
         grant_types: ["authorization_code", "client_credentials", "refresh_token"].map(str::to_owned).to_vec(),
         scopes: ["read", "write", "offline_access"].map(str::to_owned).to_vec(),
-        resources: Vec::new(),
-        serves: None,
         rotation: Rotation::EachUse,
         rotation_grace_secs: 30,
         id_token_signed_response_alg: SigningAlgorithm::ES256,
         introspection_signed_response_alg: SigningAlgorithm::ES256,
-        require_pushed_authorization_requests: false,
         first_party: true,
-        registration_hash: None,
-        enabled: true,
-        created_at: rescind_ledger::Timestamp(BEGINNING),
+        ..Client::new(id.to_owned(), id.to_owned(), method, rescind_ledger::Timestamp(BEGINNING))
     }
 }
 
@@ -331,7 +318,7 @@ fn api(audience: &str, token_format: TokenFormat) -> Api {
         scopes: vec!["read".to_owned()],
         token_format,
         access_token_secs: None,
-        session_bound: true,
+        session_validation: SessionValidation::default(),
         created_at: rescind_ledger::Timestamp(BEGINNING),
     }
 }

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rescind::{background, clock::Clock, protocol::sign_in::reauthenticate};
 use rescind_check::{mask_text, unmask_text};
-use rescind_ledger::{Client, Grant, Hash, Position, Reads, Target, Verdict};
+use rescind_ledger::{Client, Grant, Hash, Position, Reads, SessionValidation, Target, Verdict};
 use serde_json::{Value, json};
 
 use crate::house::{self, API_A, API_B, API_J, House, ISSUER, PASSWORD, REDIRECT_URI, Went, client, subject, text};
@@ -268,7 +268,7 @@ async fn rule_6_what_was_stamped_below_the_floor_is_dead_whatever_else_holds() {
         house.app.records.store.find_access_token(&Hash::of(&text(&body, "access_token"))).await.unwrap().unwrap();
     // A record that breaks the promise of an expiry within the horizon.
     record.expires_at = record.issued_at.plus(std::time::Duration::from_secs(100 * 365 * 86_400));
-    record.session_bound = false;
+    record.session_validation = SessionValidation::NONE;
     meanwhile(&house).await;
     let counts = |house: &House| {
         let trace = record.trace(ISSUER, house.app.live.key());

@@ -5,7 +5,8 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use rescind_ledger::{
     AccessToken, Authentication, Device, Door, Entry, Grant, Hash, Kind, LedgerError, Minted, Position, Presented,
-    Reads, Reason, RefreshToken, Secret, Session, SignIn, SigningAlgorithm, Target, Timestamp, refresh,
+    Reads, Reason, RefreshToken, Secret, Session, SessionValidation, SignIn, SigningAlgorithm, Target, Timestamp,
+    refresh,
 };
 use serde_json::{Value, json};
 
@@ -157,7 +158,11 @@ impl World {
             client: sample.client.to_owned(),
             user: sample.user.map(|user| format!("u_{user}")),
             session: sample.session.map(|session| self.id(session)),
-            session_bound: sample.bound && sample.session.is_some(),
+            session_validation: if sample.bound && sample.session.is_some() {
+                SessionValidation::ALL
+            } else {
+                SessionValidation::NONE
+            },
             device: sample.device.map(str::to_owned),
             scope: "read".to_owned(),
             audiences: vec![sample.api.to_owned()],
@@ -242,7 +247,7 @@ fn grant_of(access: &AccessToken) -> Grant {
         client: access.client.clone(),
         user: access.user.clone(),
         session: access.session.clone(),
-        session_bound: access.session_bound,
+        session_bound: access.session_validation.check_session_revocation_status,
         device: access.device.clone(),
         scope: access.scope.clone(),
         audiences: access.audiences.clone(),
@@ -282,6 +287,7 @@ fn session_of(house: &House, id: &str, user: &str) -> SignIn {
         id: id.to_owned(),
         cookie: Hash::of(id),
         user: format!("u_{user}"),
+        source: "password".to_owned(),
         device: None,
         ip: None,
         user_agent: None,

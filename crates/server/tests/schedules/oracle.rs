@@ -227,9 +227,9 @@ fn is_alive(app: &App, scene: &Scene, what: &What) -> bool {
         What::Held(Held::Code(text)) => {
             let Some(code) = store.find_code(&Hash::of(text)).now_or_never().unwrap().unwrap() else { return false };
             let grant = &code.grant;
-            let idle =
-                app.records.idle_of(grant.session.as_deref(), grant.session_bound).now_or_never().unwrap().unwrap();
-            app.live.grant_counts(grant, idle, app.now()).is_ok()
+            let clock =
+                app.records.clock_of(grant.session.as_deref(), grant.session_bound).now_or_never().unwrap().unwrap();
+            app.live.grant_counts(grant, clock, app.now()).is_ok()
         }
         What::Held(Held::Session(session)) => {
             let known = app.records.find_session(&session.id).now_or_never().unwrap().unwrap();
@@ -245,9 +245,10 @@ fn is_alive(app: &App, scene: &Scene, what: &What) -> bool {
 }
 
 fn access_counts(app: &App, token: &AccessToken) -> bool {
-    let idle = app.records.idle_of(token.session.as_deref(), token.session_bound).now_or_never().unwrap().unwrap();
+    let needed = token.session_validation.check_valid_authn_session;
+    let clock = app.records.clock_of(token.session.as_deref(), needed).now_or_never().unwrap().unwrap();
     let trace = token.trace(app.live.issuer(), app.live.key());
-    app.live.access_token_counts(token, &trace, idle, app.now()).is_ok()
+    app.live.access_token_counts(token, &trace, clock, app.now()).is_ok()
 }
 
 /// Polls something whose steps nobody schedules.

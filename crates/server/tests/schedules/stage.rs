@@ -23,8 +23,8 @@ use rescind::{
 };
 use rescind_ledger::{
     AccessToken, Authentication, Client, ClientAuthMethod, ClientChange, Code, Consent, Door, Grant, Hash, Initiator,
-    Kind, Lane, LedgerError, Minted, Position, PushedRequest, RefreshToken, Rotation, Secret, Session, SignIn,
-    SigningAlgorithm, Timestamp, User, Writer,
+    Kind, Lane, LedgerError, Minted, Position, PushedRequest, RefreshToken, Rotation, Secret, Session,
+    SessionValidation, SignIn, SigningAlgorithm, Timestamp, User, Writer,
 };
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -129,6 +129,7 @@ impl Scene {
             id: fresh_id("s_"),
             cookie: cookie.hash(),
             user: user.id.clone(),
+            source: "password".to_owned(),
             device: None,
             ip: None,
             user_agent: None,
@@ -184,7 +185,7 @@ impl Scene {
             client: grant.client.clone(),
             user: grant.user.clone(),
             session: grant.session.clone(),
-            session_bound: true,
+            session_validation: SessionValidation::ALL,
             device: None,
             scope: grant.scope.clone(),
             audiences: grant.audiences.clone(),
@@ -294,31 +295,17 @@ fn user(number: u64, phc: &str, now: Timestamp) -> User {
 }
 
 fn client(number: u64, secret: Hash, now: Timestamp) -> Client {
+    let (id, name) = (format!("client-{number}"), format!("Client {number}"));
     Client {
-        id: format!("client-{number}"),
-        name: format!("Client {number}"),
-        auth_method: ClientAuthMethod::ClientSecretPost,
         secret_hash: Some(secret),
-        secret_sealed: None,
-        jwks: None,
-        jwks_uri: None,
-        tls_client_auth_subject_dn: None,
-        tls_client_auth_san_dns: None,
         redirect_uris: vec![REDIRECT_URI.to_owned()],
-        post_logout_redirect_uris: Vec::new(),
         grant_types: ["authorization_code", "client_credentials", "refresh_token"].map(str::to_owned).to_vec(),
         scopes: SCOPES.map(str::to_owned).to_vec(),
-        resources: Vec::new(),
-        serves: None,
         rotation: Rotation::EachUse,
         rotation_grace_secs: 30,
         id_token_signed_response_alg: SigningAlgorithm::ES256,
         introspection_signed_response_alg: SigningAlgorithm::ES256,
-        require_pushed_authorization_requests: false,
-        first_party: false,
-        registration_hash: None,
-        enabled: true,
-        created_at: now,
+        ..Client::new(id, name, ClientAuthMethod::ClientSecretPost, now)
     }
 }
 

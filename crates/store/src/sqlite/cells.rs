@@ -2,7 +2,7 @@
 
 use rescind_ledger::{
     AccessToken, Authentication, Code, Consent, Entry, Grant, Hash, Initiator, Position, PushedRequest, RefreshToken,
-    Session, Target, Timestamp, User,
+    Session, SessionValidation, Target, Timestamp, User,
 };
 use rusqlite::{
     Error, Row,
@@ -122,14 +122,14 @@ impl Stored for User {
 
 impl Stored for Session {
     const TABLE: &'static str = "sessions";
-    const COLUMNS: &'static str =
-        "id, cookie, user_id, device_id, ip, user_agent, epoch, seq, started_at, touched_at, idle_secs, expires_at";
+    const COLUMNS: &'static str = "id, cookie, user_id, source, device_id, ip, user_agent, epoch, seq, started_at, touched_at, idle_secs, expires_at";
 
     fn read(cells: &mut Cells<'_, '_>) -> rusqlite::Result<Self> {
         Ok(Self {
             id: cells.text()?,
             cookie: cells.hash()?,
             user: cells.text()?,
+            source: cells.text()?,
             device: cells.take()?,
             ip: cells.take()?,
             user_agent: cells.take()?,
@@ -196,7 +196,7 @@ impl Stored for Code {
 
 impl Stored for AccessToken {
     const TABLE: &'static str = "access_tokens";
-    const COLUMNS: &'static str = "hash, id, grant_id, client_id, user_id, session_id, session_bound, device_id, \
+    const COLUMNS: &'static str = "hash, id, grant_id, client_id, user_id, session_id, session_validation, device_id, \
                                    scope, audiences, key_id, certificate, epoch, seq, auth_time, issued_at, expires_at";
 
     fn read(cells: &mut Cells<'_, '_>) -> rusqlite::Result<Self> {
@@ -207,7 +207,7 @@ impl Stored for AccessToken {
             client: cells.text()?,
             user: cells.text_or_none()?,
             session: cells.text_or_none()?,
-            session_bound: cells.take()?,
+            session_validation: SessionValidation::from_bits(cells.take()?),
             device: cells.text_or_none()?,
             scope: cells.text()?,
             audiences: cells.json()?,

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use parking_lot::{Condvar, Mutex};
 use rescind_ledger::{
     AccessToken, Authentication, Code, Consent, Device, Entry, Filter, Grant, Hash, HorizonFact, Page, Position,
-    PushedRequest, Reads, RefreshToken, Sealed, Session, StoreError, User,
+    PushedRequest, Reads, RefreshToken, Sealed, Session, StoreError, Timestamp, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params};
 
@@ -153,6 +153,23 @@ impl Reads for SqliteReads {
 
     async fn find_user_by_name(&self, user_name: &str) -> Result<Option<User>, StoreError> {
         self.find("folded_name = ?1", [user_name.to_lowercase()])
+    }
+
+    async fn find_user_by_name_hash(&self, hash: &Hash) -> Result<Option<User>, StoreError> {
+        self.find("name_hash = ?1", [hash.0])
+    }
+
+    async fn due_sessions(&self, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError> {
+        self.each("WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2", rusqlite::params![now.0, limit])
+    }
+
+    async fn find_device_by_external_id(&self, kind: &str, value: &str) -> Result<Option<Device>, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT body FROM devices WHERE id = \
+                       (SELECT device_id FROM device_external_ids WHERE kind = ?1 AND value = ?2)";
+            let mut statement = connection.prepare_cached(sql).within("devices")?;
+            statement.query_row([kind, value], |row| Cells::of(row).json()).optional().within("devices")
+        })
     }
 
     async fn find_device(&self, id: &str) -> Result<Option<Device>, StoreError> {

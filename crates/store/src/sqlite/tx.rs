@@ -2,7 +2,8 @@
 
 use rescind_ledger::{
     AccessToken, Api, Authentication, Client, Code, Consent, Device, Entry, Grant, Hash, HorizonFact, Initiator, Mark,
-    Position, PushedRequest, RefreshToken, Sealed, Session, StoreError, Swept, Target, Timestamp, Tx, Use, User,
+    Position, PushedRequest, RefreshToken, Sealed, Session, SessionClock, StoreError, Swept, Target, Timestamp, Tx,
+    Use, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::Serialize;
@@ -172,12 +173,13 @@ impl Tx for SqliteTx<'_> {
     fn insert_session(&mut self, session: &Session) -> Result<(), StoreError> {
         let (epoch, seq) = bound(session.position);
         self.insert::<Session>(
-            "INSERT INTO sessions (id, cookie, user_id, device_id, ip, user_agent, epoch, seq, started_at, touched_at, \
-             idle_secs, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            "INSERT INTO sessions (id, cookie, user_id, source, device_id, ip, user_agent, epoch, seq, started_at, touched_at, \
+             idle_secs, expires_at, due_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             params![
                 session.id,
                 session.cookie.0,
                 session.user,
+                session.source,
                 session.device,
                 session.ip,
                 session.user_agent,
@@ -186,7 +188,8 @@ impl Tx for SqliteTx<'_> {
                 session.started_at.0,
                 session.touched_at.0,
                 session.idle_secs,
-                session.expires_at.0
+                session.expires_at.0,
+                SessionClock::of(session).due_at().0
             ],
         )
     }
@@ -201,8 +204,14 @@ impl Tx for SqliteTx<'_> {
     }
 
     fn touch_session(&mut self, session: &str, at: Timestamp) -> Result<(), StoreError> {
-        let sql = "UPDATE sessions SET touched_at = ?2 WHERE id = ?1 AND touched_at < ?2";
+        let sql = "UPDATE sessions SET touched_at = ?2, \
+                   due_at = iif(due_at IS NULL, NULL, min(?2 + idle_secs * 1000, expires_at)) \
+                   WHERE id = ?1 AND touched_at < ?2";
         self.execute("sessions", sql, params![session, at.0]).map(drop)
+    }
+
+    fn settle_session(&mut self, session: &str) -> Result<(), StoreError> {
+        self.execute("sessions", "UPDATE sessions SET due_at = NULL WHERE id = ?1", [session]).map(drop)
     }
 
     fn insert_consent(&mut self, consent: &Consent) -> Result<(), StoreError> {
@@ -312,7 +321,7 @@ impl Tx for SqliteTx<'_> {
         let (epoch, seq) = bound(token.position);
         let audiences = json("access_tokens", &token.audiences)?;
         self.insert::<AccessToken>(
-            "INSERT INTO access_tokens (hash, id, grant_id, client_id, user_id, session_id, session_bound, device_id, \
+            "INSERT INTO access_tokens (hash, id, grant_id, client_id, user_id, session_id, session_validation, device_id, \
              scope, audiences, key_id, certificate, epoch, seq, auth_time, issued_at, expires_at) VALUES (?1, ?2, ?3, \
              ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
             params![
@@ -322,7 +331,7 @@ impl Tx for SqliteTx<'_> {
                 token.client,
                 token.user,
                 token.session,
-                token.session_bound,
+                token.session_validation.bits(),
                 token.device,
                 token.scope,
                 audiences,
@@ -381,15 +390,17 @@ impl Tx for SqliteTx<'_> {
     }
 
     fn put_user(&mut self, user: &User) -> Result<(), StoreError> {
+        let folded = user.user_name.to_lowercase();
         self.insert::<User>(
-            "INSERT INTO users (id, user_name, folded_name, email, display_name, password_hash, enabled, created_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET user_name = excluded.user_name, \
-             folded_name = excluded.folded_name, email = excluded.email, display_name = excluded.display_name, \
+            "INSERT INTO users (id, user_name, folded_name, name_hash, email, display_name, password_hash, enabled, created_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO UPDATE SET user_name = excluded.user_name, \
+             folded_name = excluded.folded_name, name_hash = excluded.name_hash, email = excluded.email, display_name = excluded.display_name, \
              password_hash = excluded.password_hash, enabled = excluded.enabled, created_at = excluded.created_at",
             params![
                 user.id,
                 user.user_name,
-                user.user_name.to_lowercase(),
+                folded,
+                Hash::of(&folded).0,
                 user.email,
                 user.display_name,
                 user.password_hash,
@@ -439,7 +450,12 @@ impl Tx for SqliteTx<'_> {
         let sql = "INSERT INTO devices (id, body, enabled) VALUES (?1, ?2, ?3) \
                    ON CONFLICT DO UPDATE SET body = excluded.body, enabled = excluded.enabled";
         let body = json("devices", device)?;
-        self.execute("devices", sql, params![device.id, body, device.enabled]).map(drop)
+        self.execute("devices", sql, params![device.id, body, device.enabled])?;
+        let forget = "DELETE FROM device_external_ids WHERE device_id = ?1";
+        self.execute("device_external_ids", forget, [&device.id])?;
+        let note = "INSERT INTO device_external_ids (kind, value, device_id) VALUES (?1, ?2, ?3)";
+        let mut ids = device.external_ids.iter();
+        ids.try_for_each(|(kind, value)| self.execute("device_external_ids", note, [kind, value, &device.id]).map(drop))
     }
 
     fn put_secret(&mut self, name: &str, sealed: &Sealed, at: Timestamp) -> Result<(), StoreError> {

@@ -139,7 +139,7 @@ async fn what_an_earlier_job_of_the_batch_gave_can_be_taken_away_by_a_later_one(
         scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
         token_format: TokenFormat::Opaque,
         access_token_secs: None,
-        session_bound: true,
+        session_validation: rescind_ledger::SessionValidation::default(),
         created_at: now,
     };
     let device = |enabled| Device {

@@ -28,11 +28,11 @@ fn the_example_file_names_every_key() {
         .collect();
     let table: toml::Table = open.join("\n").parse().unwrap();
     for key in KEYS {
-        let found = match key.split_once('.') {
-            Some((section, name)) => table.get(section).and_then(|s| s.get(name)),
-            None => table.get(key),
-        };
-        assert!(found.is_some(), "{key} is not in the example");
+        let mut found = None;
+        for name in key.split('.') {
+            found = found.map_or_else(|| table.get(name), |section: &toml::Value| section.get(name));
+        }
+        assert!(found.is_some_and(|value| !value.is_table()), "{key} is not in the example");
     }
 }
 
@@ -90,6 +90,35 @@ fn one_mistake_is_reported_by_its_key_with_what_was_found_and_expected() {
             "lifetimes.access_token_secs",
             "at most lifetimes.refresh_token_secs",
         ),
+        ("[lifetimes]\nsession_max_secs = 'never'", &[], "lifetimes.session_max_secs", "found \"never\""),
+        ("[lifetimes]\nsession_max_secs = -1", &[], "lifetimes.session_max_secs", "found -1"),
+        (
+            "[authentication_sources.password]\nsession_max_secs = 'never'",
+            &[],
+            "authentication_sources.password.session_max_secs",
+            "from 1 to 31622400",
+        ),
+        (
+            "[authentication_sources.password]\nsession_idle_secs = 700000",
+            &[],
+            "authentication_sources.password.session_idle_secs",
+            "at most authentication_sources.password.session_max_secs, which is 604800",
+        ),
+        (
+            "[authentication_sources.password]\nidle_secs = 1",
+            &[],
+            "authentication_sources.password.idle_secs",
+            "one of session_idle_secs, session_max_secs",
+        ),
+        (
+            "[authentication_sources.password]\nsession_max_secs = 1000000\n[lifetimes]\nsession_revocation_secs = 999999",
+            &[],
+            "lifetimes.session_revocation_secs",
+            "which lasts 1000000",
+        ),
+        ("[sessions]\nuser_key = 'email'", &[], "sessions.user_key", "\"user_name\" or \"id\""),
+        ("[sessions]\nuser_key = 'id'\nhash_user_key = true", &[], "sessions.hash_user_key", "only for user names"),
+        ("[proxy]\ndevice_header = 'x-device'", &[], "proxy.trusted", "`proxy.device_header` needs a trusted peer"),
         ("[limits]\nheader_bytes = 100", &[], "limits.header_bytes", "from 8192"),
         ("[limits]\nconnections = 0", &[], "limits.connections", "from 1"),
         ("[tls]\ncertificate = 'a'", &[], "tls.key", "together"),

@@ -53,6 +53,8 @@ pub fn replaced(before: Client, metadata: &Metadata, scopes: Vec<String>) -> Cli
         post_logout_redirect_uris: metadata.post_logout_redirect_uris.clone(),
         grant_types: metadata.grant_types.clone(),
         scopes,
+        session_revocation_api: before.session_revocation_api && method != ClientAuthMethod::None,
+        session_management_api: before.session_management_api && method != ClientAuthMethod::None,
         rotation: if becomes_public_or_ceases { Rotation::usual(method) } else { before.rotation },
         id_token_signed_response_alg: metadata.id_token_signed_response_alg,
         introspection_signed_response_alg: metadata.introspection_signed_response_alg,

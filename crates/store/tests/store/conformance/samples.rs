@@ -2,8 +2,8 @@
 
 use rescind_ledger::{
     AccessToken, Api, Authentication, Client, ClientAuthMethod, Code, Consent, Device, Entry, Grant, Hash, Initiator,
-    Position, PushedRequest, Reason, RefreshToken, Rotation, Session, SigningAlgorithm, Target, Timestamp, TokenFormat,
-    User,
+    Position, PushedRequest, Reason, RefreshToken, Rotation, Session, SessionValidation, Target, Timestamp,
+    TokenFormat, User,
 };
 
 pub(crate) fn at(secs: i64) -> Timestamp {
@@ -48,30 +48,12 @@ pub(crate) fn user(id: &str, user_name: &str) -> User {
 
 pub(crate) fn client(id: &str) -> Client {
     Client {
-        id: id.to_owned(),
-        name: format!("Client {id}"),
-        auth_method: ClientAuthMethod::ClientSecretBasic,
         secret_hash: Some(hash(id)),
-        secret_sealed: None,
-        jwks: None,
-        jwks_uri: None,
-        tls_client_auth_subject_dn: None,
-        tls_client_auth_san_dns: None,
         redirect_uris: vec!["https://client.example/cb".to_owned()],
-        post_logout_redirect_uris: Vec::new(),
         grant_types: vec!["authorization_code".to_owned()],
         scopes: vec!["openid".to_owned()],
-        resources: Vec::new(),
-        serves: None,
         rotation: Rotation::EachUse,
-        rotation_grace_secs: 0,
-        id_token_signed_response_alg: SigningAlgorithm::RS256,
-        introspection_signed_response_alg: SigningAlgorithm::RS256,
-        require_pushed_authorization_requests: false,
-        first_party: false,
-        registration_hash: None,
-        enabled: true,
-        created_at: at(1),
+        ..Client::new(id.to_owned(), format!("Client {id}"), ClientAuthMethod::ClientSecretBasic, at(1))
     }
 }
 
@@ -82,7 +64,7 @@ pub(crate) fn api(audience: &str) -> Api {
         scopes: vec!["read".to_owned()],
         token_format: TokenFormat::Opaque,
         access_token_secs: Some(300),
-        session_bound: true,
+        session_validation: SessionValidation::default(),
         created_at: at(1),
     }
 }
@@ -103,6 +85,7 @@ pub(crate) fn session(id: &str) -> Session {
         id: id.to_owned(),
         cookie: hash(&format!("cookie {id}")),
         user: "u".to_owned(),
+        source: "password".to_owned(),
         device: Some("d".to_owned()),
         ip: Some("192.0.2.1".to_owned()),
         user_agent: None,
@@ -151,7 +134,7 @@ pub(crate) fn access_token(id: &str, grant: &Grant) -> AccessToken {
         client: grant.client.clone(),
         user: grant.user.clone(),
         session: grant.session.clone(),
-        session_bound: grant.session_bound,
+        session_validation: if grant.session_bound { SessionValidation::ALL } else { SessionValidation::NONE },
         device: grant.device.clone(),
         scope: grant.scope.clone(),
         audiences: grant.audiences.clone(),

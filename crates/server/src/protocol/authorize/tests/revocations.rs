@@ -107,7 +107,7 @@ async fn a_session_that_rests_too_long_is_over_and_one_in_use_is_not() {
     let stage = Stage::set().await;
     let mut ada = Person::at(&stage);
     ada.be("ada").await;
-    let idle = i64::try_from(stage.app.config.lifetimes.session_idle.as_secs()).unwrap();
+    let idle = i64::try_from(stage.app.config.lifetimes.session.idle.as_secs()).unwrap();
     for _ in 0..3 {
         stage.pass(idle / 2);
         assert!(ada.authorize(&[("client_id", "desk")]).await.answer("code").is_some());

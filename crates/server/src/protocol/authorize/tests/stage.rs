@@ -14,7 +14,7 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use rescind_ledger::{
-    Api, Client, ClientAuthMethod, Door, Hash, Initiator, Lane, LedgerError, Order, Reason, Rotation, Target,
+    Api, Client, ClientAuthMethod, Door, Hash, Initiator, Lane, LedgerError, Order, Reason, SessionValidation, Target,
     Timestamp, TokenFormat, User,
 };
 
@@ -110,30 +110,12 @@ fn user(name: &str) -> User {
 
 pub(super) fn client(id: &str) -> Client {
     Client {
-        id: id.into(),
-        name: format!("The {id}"),
-        auth_method: ClientAuthMethod::ClientSecretPost,
         secret_hash: Some(Hash::of("secret")),
-        secret_sealed: None,
-        jwks: None,
-        jwks_uri: None,
-        tls_client_auth_subject_dn: None,
-        tls_client_auth_san_dns: None,
         redirect_uris: vec![CALLBACK.into(), "http://127.0.0.1/native".into()],
         post_logout_redirect_uris: vec!["https://app.test/bye".into()],
         grant_types: vec!["authorization_code".into(), "refresh_token".into()],
         scopes: ["openid", "profile", "offline_access", "read"].map(str::to_owned).to_vec(),
-        resources: Vec::new(),
-        serves: None,
-        rotation: Rotation::Never,
-        rotation_grace_secs: 0,
-        id_token_signed_response_alg: rescind_ledger::SigningAlgorithm::default(),
-        introspection_signed_response_alg: rescind_ledger::SigningAlgorithm::default(),
-        require_pushed_authorization_requests: false,
-        first_party: false,
-        registration_hash: None,
-        enabled: true,
-        created_at: Timestamp(0),
+        ..Client::new(id.into(), format!("The {id}"), ClientAuthMethod::ClientSecretPost, Timestamp(0))
     }
 }
 
@@ -144,7 +126,7 @@ fn api() -> Api {
         scopes: vec!["read".into()],
         token_format: TokenFormat::Opaque,
         access_token_secs: None,
-        session_bound: true,
+        session_validation: SessionValidation::default(),
         created_at: Timestamp(0),
     }
 }
