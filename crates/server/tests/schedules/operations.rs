@@ -65,7 +65,7 @@ pub(crate) enum Held {
     Code(String),
     Refresh(String),
     /// A session of its own.
-    Session(Session),
+    Session(Box<Session>),
     /// The right to get codes without proving again who one is, by the session of the scene.
     Proof,
 }
@@ -213,7 +213,11 @@ async fn begin_session(app: Arc<App>, scene: Scene) -> Answer {
 }
 
 fn signed_in(session: Session) -> Answer {
-    Answer { succeeded: true, says: format!("session of {}", session.position), holds: vec![Held::Session(session)] }
+    Answer {
+        succeeded: true,
+        says: format!("session of {}", session.position),
+        holds: vec![Held::Session(Box::new(session))],
+    }
 }
 
 fn refused(why: &SignInError) -> Answer {

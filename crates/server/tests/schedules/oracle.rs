@@ -88,7 +88,7 @@ fn old(scene: &Scene) -> Vec<Credential> {
         old(held(Held::Access(scene.access.clone())), "access token", &OF_GRANT, false),
         old(held(Held::Refresh(scene.refresh.clone())), "refresh token", &OF_GRANT, true),
         old(held(Held::Code(scene.code.clone())), "code", &OF_CODE, true),
-        old(held(Held::Session(scene.session.clone())), "session", &[Ends::Session, Ends::User], false),
+        old(held(Held::Session(Box::new(scene.session.clone()))), "session", &[Ends::Session, Ends::User], false),
         old(What::Consent, "consent", &[Ends::Client, Ends::User], false),
     ]
 }
@@ -159,7 +159,7 @@ fn left_behind(run: &Run<'_>, handed_out: &[Credential]) -> Result<Vec<Credentia
     };
     let tokens = tokens(run).into_iter().filter(|token| !known(&token.hash)).map(|token| What::Access(Box::new(token)));
     let sessions = sessions(run).into_iter().filter(|session| !known_session(&session.id));
-    let left: Vec<_> = tokens.chain(sessions.map(|session| What::Held(Held::Session(session)))).collect();
+    let left: Vec<_> = tokens.chain(sessions.map(|session| What::Held(Held::Session(Box::new(session))))).collect();
     let Some(actor) = given_up else {
         let why = "an operation that was refused left something behind".to_owned();
         return if left.is_empty() { Ok(Vec::new()) } else { Err(Violation(why)) };
