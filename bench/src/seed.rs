@@ -9,7 +9,7 @@ use rescind::clock::Clock;
 use rescind::pace::Pace;
 use rescind_ledger::{
     AccessToken, Api, Client, ClientAuthMethod, Door, Grant, Hash, Initiator, Lane, LedgerError, Minted, Order,
-    Position, Reason, Rotation, Target, Timestamp, TokenFormat,
+    Position, Reason, Target, Timestamp, TokenFormat,
 };
 
 use crate::credentials::{APPLICATION, AUDIENCE, CROWDED, RESOURCE_SERVER, SCOPE, client_secret, token};
@@ -111,30 +111,12 @@ fn configure(door: &mut Door<'_>) -> Result<(), LedgerError> {
 
 fn client(id: &str, serves: Option<&str>, now: Timestamp) -> Client {
     Client {
-        id: id.to_owned(),
-        name: id.to_owned(),
-        auth_method: ClientAuthMethod::ClientSecretBasic,
         secret_hash: Some(client_secret().hash()),
-        secret_sealed: None,
-        jwks: None,
-        jwks_uri: None,
-        tls_client_auth_subject_dn: None,
-        tls_client_auth_san_dns: None,
-        redirect_uris: Vec::new(),
-        post_logout_redirect_uris: Vec::new(),
         grant_types: vec!["client_credentials".to_owned()],
         scopes: SCOPE.split(' ').map(str::to_owned).collect(),
-        resources: Vec::new(),
         serves: serves.map(str::to_owned),
-        rotation: Rotation::Never,
-        rotation_grace_secs: 0,
-        id_token_signed_response_alg: Default::default(),
-        introspection_signed_response_alg: Default::default(),
-        require_pushed_authorization_requests: false,
         first_party: true,
-        registration_hash: None,
-        enabled: true,
-        created_at: now,
+        ..Client::new(id.to_owned(), id.to_owned(), ClientAuthMethod::ClientSecretBasic, now)
     }
 }
 
