@@ -98,6 +98,8 @@ pub struct Limits {
     pub sign_in_attempts_per_minute: u32,
     /// Authorization requests that one address may begin a minute without being signed in: each is kept for half an hour.
     pub sign_ins_begun_per_minute: u32,
+    /// Authorization requests that may wait for their answer at once, whoever began them.
+    pub pending_requests: u64,
     /// How long open requests get to finish at shutdown.
     pub shutdown: Duration,
 }

@@ -200,6 +200,7 @@ fn limits(w: &mut Written) -> Limits {
             .unwrap_or(u32::MAX),
         sign_ins_begun_per_minute: u32::try_from(w.number("limits.sign_ins_begun_per_minute", 600, 1..=1_000_000))
             .unwrap_or(u32::MAX),
+        pending_requests: w.number("limits.pending_requests", 100_000, 1..=100_000_000),
         shutdown: seconds(w, "limits.shutdown_secs", 10, 0..=5 * MINUTE),
     }
 }

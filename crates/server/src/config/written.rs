@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::ConfigError;
 
 /// Every key there is. An environment variable's name is made from its key: `RESCIND_LIMITS__BODY_BYTES`.
-pub(super) const KEYS: [&str; 32] = [
+pub(super) const KEYS: [&str; 33] = [
     "issuer",
     "listen",
     "data_dir",
@@ -38,6 +38,7 @@ pub(super) const KEYS: [&str; 32] = [
     "limits.connections",
     "limits.sign_in_attempts_per_minute",
     "limits.sign_ins_begun_per_minute",
+    "limits.pending_requests",
     "limits.shutdown_secs",
     "egress.allow",
     "egress.ca",
