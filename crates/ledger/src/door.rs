@@ -25,6 +25,8 @@ pub(crate) struct Written {
     pub(crate) changes: Vec<ConfigurationChange>,
     /// What lies at or below it is forgotten.
     pub(crate) floor: Option<Position>,
+    /// How many authorization requests wait now, if that has changed.
+    pub(crate) pending: Option<u64>,
 }
 
 /// What became of an order.
@@ -116,8 +118,20 @@ impl<'a> Door<'a> {
         Ok(())
     }
 
-    /// The verdict as of this very point of the transaction, entries not yet committed included.
-    pub(crate) fn verdict(&self, trace: &Trace) -> Verdict {
+    /// Fails unless what has this lineage stands at this very point of the transaction: an ending earlier in the same batch
+    /// counts, though nobody outside can see it yet. To be asked about whatever a job rests on, before it writes anything.
+    ///
+    /// # Errors
+    /// [`LedgerError::Revoked`].
+    pub fn must_stand(&self, trace: &Trace) -> Result<(), LedgerError> {
+        match self.verdict(trace) {
+            Verdict::NotRevoked => Ok(()),
+            Verdict::Revoked | Verdict::Stale => Err(LedgerError::Revoked),
+        }
+    }
+
+    /// The verdict, entries not yet committed included.
+    fn verdict(&self, trace: &Trace) -> Verdict {
         let hit = self.written.entries.iter().any(|entry| {
             let fingerprint = entry.target.fingerprint(self.live.key());
             trace.is_ended_by(fingerprint, entry.target.is_living(), entry.position)
@@ -130,6 +144,16 @@ impl<'a> Door<'a> {
         self.written.floor = Some(floor);
     }
 
+    /// How many authorization requests wait for their answer at this very point of the transaction.
+    pub(crate) fn pending_requests(&self) -> u64 {
+        self.written.pending.unwrap_or_else(|| self.live.pending_requests())
+    }
+
+    /// Notes how many wait from here on.
+    pub(crate) fn note_pending(&mut self, pending: u64) {
+        self.written.pending = Some(pending);
+    }
+
     /// Notes a configuration change to be taken over with this commit.
     pub(crate) fn change(&mut self, change: ConfigurationChange) {
         self.written.changes.push(change);
@@ -140,7 +164,7 @@ impl<'a> Door<'a> {
         &mut self,
         job: impl FnOnce(&mut Self) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
-        let before = (self.head, self.written.entries.len(), self.written.changes.len());
+        let before = (self.head, self.written.entries.len(), self.written.changes.len(), self.written.pending);
         self.tx.begin_job()?;
         match job(self) {
             Ok(()) => Ok(self.tx.keep_job()?),
@@ -151,6 +175,7 @@ impl<'a> Door<'a> {
                 self.head = before.0;
                 self.written.entries.truncate(before.1);
                 self.written.changes.truncate(before.2);
+                self.written.pending = before.3;
                 let head = self.head;
                 self.firsts.retain(|_, position| *position <= head);
                 Err(why)

@@ -38,6 +38,7 @@ impl Door<'_> {
     pub fn sweep(&mut self, sweep: Sweep) -> Result<Swept, LedgerError> {
         let floor = self.tx.newest_entry_before(self.now.minus(sweep.horizon))?;
         let swept = self.tx.forget(floor.unwrap_or(Position { epoch: 0, seq: 0 }), self.now, sweep.limit)?;
+        self.note_pending(swept.pending);
         if let Some(floor) = floor {
             self.raise_floor(floor);
         }

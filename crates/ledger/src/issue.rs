@@ -1,7 +1,5 @@
 //! Issuing: facts written down, none of which appends to the ledger (DESIGN rule 8).
 
-use rescind_check::Verdict;
-
 use crate::{
     AccessToken, Authentication, Code, Consent, Door, Ended, Grant, Hash, Inactive, Initiator, LedgerError, Order,
     PushedRequest, Reason, RefreshToken, Session, SessionClock, Target, Timestamp, Use,
@@ -29,7 +27,7 @@ impl Door<'_> {
     /// [`LedgerError::Revoked`] if its user was revoked since the stamp was taken.
     pub fn sign_in(&mut self, sign_in: &SignIn) -> Result<(), LedgerError> {
         let session = &sign_in.session;
-        self.must_hold(self.verdict(&session.trace(self.live.issuer(), self.live.key())))?;
+        self.must_stand(&session.trace(self.live.issuer(), self.live.key()))?;
         self.tx.insert_session(session)?;
         self.tx.insert_authentication(&sign_in.authentication)?;
         Ok(())
@@ -37,7 +35,7 @@ impl Door<'_> {
 
     /// Notes that the user of a session proved again who they are: a fact with a position of its own (DESIGN rule 1).
     pub fn reauthenticate(&mut self, session: &Session, authentication: &Authentication) -> Result<(), LedgerError> {
-        self.must_hold(self.verdict(&session.trace(self.live.issuer(), self.live.key())))?;
+        self.must_stand(&session.trace(self.live.issuer(), self.live.key()))?;
         self.tx.insert_authentication(authentication)?;
         self.tx.touch_session(&session.id, self.now)?;
         Ok(())
@@ -51,7 +49,7 @@ impl Door<'_> {
     /// Ends a session that ran out of time, given as of its last activity. One that goes on after all has that activity
     /// written down instead; one that was ended before is only noted as ended.
     pub fn time_out(&mut self, session: &Session) -> Result<Option<Ended>, LedgerError> {
-        if self.verdict(&session.trace(self.live.issuer(), self.live.key())) != Verdict::NotRevoked {
+        if self.must_stand(&session.trace(self.live.issuer(), self.live.key())).is_err() {
             self.tx.settle_session(&session.id)?;
             return Ok(None);
         }
@@ -70,25 +68,36 @@ impl Door<'_> {
 
     /// Remembers a consent.
     pub fn remember_consent(&mut self, consent: &Consent) -> Result<(), LedgerError> {
-        self.must_hold(self.verdict(&consent.trace(self.live.issuer(), self.live.key())))?;
+        self.must_stand(&consent.trace(self.live.issuer(), self.live.key()))?;
         Ok(self.tx.insert_consent(consent)?)
     }
 
-    /// Keeps a pushed or pending authorization request.
-    pub fn push_request(&mut self, request: &PushedRequest) -> Result<(), LedgerError> {
-        self.must_hold(self.verdict(&request.trace(self.live.key())))?;
-        Ok(self.tx.insert_pushed_request(request)?)
+    /// Keeps a pushed or pending authorization request, unless `limit` of them wait for their answer already: strangers can
+    /// have them kept.
+    ///
+    /// # Errors
+    /// [`LedgerError::Full`]; [`LedgerError::Revoked`] if its client was revoked since the stamp was taken.
+    pub fn push_request(&mut self, request: &PushedRequest, limit: u64) -> Result<(), LedgerError> {
+        self.must_stand(&request.trace(self.live.key()))?;
+        let pending = self.pending_requests();
+        if pending >= limit {
+            return Err(LedgerError::Full);
+        }
+        self.tx.insert_pushed_request(request)?;
+        self.note_pending(pending + 1);
+        Ok(())
     }
 
     /// Issues an authorization code and, with it, the id of its grant.
     ///
     /// `request` is the handle of the pushed request it answers, which is used up.
     pub fn issue_code(&mut self, code: &Code, request: Option<&Hash>) -> Result<(), LedgerError> {
-        self.must_hold(self.verdict(&code.grant.trace(self.live.issuer(), self.live.key())))?;
-        if let Some(handle) = request
-            && self.tx.use_pushed_request(handle, self.now)? != Use::First
-        {
-            return Err(LedgerError::Replayed);
+        self.must_stand(&code.grant.trace(self.live.issuer(), self.live.key()))?;
+        if let Some(handle) = request {
+            if self.tx.use_pushed_request(handle, self.now)? != Use::First {
+                return Err(LedgerError::Replayed);
+            }
+            self.note_pending(self.pending_requests().saturating_sub(1));
         }
         Ok(self.tx.insert_code(code)?)
     }
@@ -110,18 +119,11 @@ impl Door<'_> {
     /// Inserts the tokens, unless what they descend from was revoked meanwhile. They would be dead anyway; the check
     /// spares a client the surprise, and keeps dead JWTs from whoever reads them without asking.
     pub(crate) fn insert_tokens(&mut self, minted: &Minted) -> Result<(), LedgerError> {
-        self.must_hold(self.verdict(&minted.access.trace(self.live.issuer(), self.live.key())))?;
+        self.must_stand(&minted.access.trace(self.live.issuer(), self.live.key()))?;
         self.tx.insert_access_token(&minted.access)?;
         if let Some(refresh) = &minted.refresh {
             self.tx.insert_refresh_token(refresh)?;
         }
         Ok(())
-    }
-
-    pub(crate) fn must_hold(&self, verdict: Verdict) -> Result<(), LedgerError> {
-        match verdict {
-            Verdict::NotRevoked => Ok(()),
-            Verdict::Revoked | Verdict::Stale => Err(LedgerError::Revoked),
-        }
     }
 }

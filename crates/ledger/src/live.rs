@@ -1,6 +1,9 @@
 //! What every request asks: the index and the configuration, in memory, under one lock.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use parking_lot::RwLock;
 use rescind_check::{FingerprintKey, Index, Position, SHARDS, Side, Trace, Verdict, stamp};
@@ -12,6 +15,7 @@ pub struct Live {
     issuer: String,
     key: FingerprintKey,
     state: RwLock<State>,
+    pending: AtomicU64,
 }
 
 struct State {
@@ -37,7 +41,9 @@ impl Startup<'_> {
             .map_err(|why| StoreError::Corrupt { table: "entries", why: why.to_string() })?;
         let mut configuration = store.configuration()?;
         configuration.position = index.head();
-        Ok(Live { issuer: self.issuer.to_owned(), key: self.key, state: RwLock::new(State { index, configuration }) })
+        let pending = AtomicU64::new(store.pending_requests()?);
+        let state = RwLock::new(State { index, configuration });
+        Ok(Live { issuer: self.issuer.to_owned(), key: self.key, state, pending })
     }
 }
 
@@ -104,6 +110,18 @@ impl Live {
     #[must_use]
     pub fn position_of(&self, target: &Target) -> Option<Position> {
         self.state.read().index.position_of(target.fingerprint(&self.key))
+    }
+
+    /// How many authorization requests are kept that wait for their answer: what the store holds, counted along so that
+    /// nobody has to count it.
+    #[must_use]
+    pub fn pending_requests(&self) -> u64 {
+        self.pending.load(Ordering::Relaxed)
+    }
+
+    /// Takes over how many there are as of a committed batch.
+    pub(crate) fn note_pending(&self, pending: u64) {
+        self.pending.store(pending, Ordering::Relaxed);
     }
 
     /// Takes over one committed batch. The configuration goes first and both move under one lock, so that nobody can

@@ -22,6 +22,9 @@ pub enum StoreError {
     /// What is stored cannot be understood.
     #[error("{table} holds something unreadable: {why}")]
     Corrupt { table: &'static str, why: String },
+    /// The caller asked to go on from a place that no listing gave.
+    #[error("`cursor` is not one that a listing gave")]
+    Cursor,
 }
 
 /// The first use of a one-time credential, or the fact that it was used before.
@@ -102,6 +105,8 @@ pub struct Swept {
     pub rows: u64,
     /// Whether more waits.
     pub more: bool,
+    /// How many authorization requests are left that wait for their answer.
+    pub pending: u64,
 }
 
 /// Where a store stands: what the head marker outside it remembers.
@@ -130,6 +135,8 @@ pub trait Store: Send {
     /// Every epoch with the sequence number of its last entry, and the floor below which entries were forgotten.
     fn epochs(&mut self) -> Result<(Vec<(u32, u64)>, Position), StoreError>;
     fn configuration(&mut self) -> Result<Configuration, StoreError>;
+    /// How many authorization requests are kept that have had no answer yet, expired or not.
+    fn pending_requests(&mut self) -> Result<u64, StoreError>;
     fn horizons(&mut self) -> Result<Vec<HorizonFact>, StoreError>;
     /// The issuer that the entries' subjects belong to, once there is one.
     fn issuer(&mut self) -> Result<Option<String>, StoreError>;

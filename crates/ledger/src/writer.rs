@@ -19,6 +19,9 @@ pub enum LedgerError {
     /// What was asked for cannot be right.
     #[error("{0}")]
     Refused(&'static str),
+    /// No more authorization requests are kept until some of those there are have had their answer or expired.
+    #[error("too many authorization requests wait for their answer")]
+    Full,
     /// The credential behind the request no longer counts.
     #[error("the credential was revoked")]
     Revoked,
@@ -36,7 +39,7 @@ impl LedgerError {
     /// Whether the same request may succeed later, unchanged.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Stopped | Self::Store(StoreError::Unavailable(_)))
+        matches!(self, Self::Full | Self::Stopped | Self::Store(StoreError::Unavailable(_)))
     }
 }
 
@@ -275,6 +278,9 @@ impl Writer {
     pub fn apply(&mut self, committed: &mut Committed) {
         if committed.fate.is_ok() {
             let written = &committed.written;
+            if let Some(pending) = written.pending {
+                self.live.note_pending(pending);
+            }
             if let Err(why) = self.live.apply(&written.changes, &written.entries) {
                 self.broken = true;
                 committed.fate = Err(why.to_string());
@@ -304,9 +310,11 @@ impl Writer {
         let mut tail = Vec::new();
         self.store.entries_after(self.live.head(), &mut |entry| tail.push(entry))?;
         let configuration = self.store.configuration()?;
+        let pending = self.store.pending_requests()?;
         // The configuration first: until the entries are in, stamps stay below them (DESIGN rule 4).
         self.live.replace_configuration(configuration);
         self.live.apply(&[], &tail)?;
+        self.live.note_pending(pending);
         let mark = self.store.mark()?;
         self.marker.advance(mark, true)?;
         self.broken = false;

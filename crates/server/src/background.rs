@@ -8,6 +8,7 @@ use crate::{
     app::App,
     deliveries,
     keys::{StoredKey, signing_key_name},
+    protocol::register::initial_access::has_expired,
 };
 
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -54,7 +55,20 @@ pub async fn sweep(app: &App) -> Result<u64, LedgerError> {
             break;
         }
     }
+    rows += forget_initial_access_tokens(app).await?;
     retire_signing_keys(app).await?;
+    Ok(rows)
+}
+
+/// Drops initial access tokens that have expired: they lie among the secrets, which the store knows no expiry of.
+async fn forget_initial_access_tokens(app: &App) -> Result<u64, LedgerError> {
+    let stored = app.records.store.secrets().await?;
+    let expired = stored.into_iter().filter(|(name, sealed)| has_expired(app, name, sealed));
+    let gone: Vec<String> = expired.map(|(name, _)| name).collect();
+    let rows = u64::try_from(gone.len()).unwrap_or(u64::MAX);
+    if rows > 0 {
+        app.queue.submit(Lane::Issuing, move |door| gone.iter().try_for_each(|name| door.delete_secret(name))).await?;
+    }
     Ok(rows)
 }
 

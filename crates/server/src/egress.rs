@@ -168,4 +168,4 @@ impl Resolve for CheckedResolver {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

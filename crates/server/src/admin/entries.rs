@@ -1,7 +1,7 @@
 //! Revocations after the fact: the entries of the ledger.
 
 use axum::response::Response;
-use rescind_ledger::{Position, Reads};
+use rescind_ledger::{Position, Reads, StoreError};
 use serde_json::json;
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
 pub(super) async fn list(call: Call) -> Result<Response, Problem> {
     let query = call.query(&["cursor", "limit"])?;
     let limit = query.limit()?;
-    let before = query.find("cursor").map(position).transpose()?;
+    let before = query.find("cursor").map(|text| text.parse().map_err(|_| StoreError::Cursor)).transpose()?;
     // One more than asked for says whether there is another page.
     let mut entries = call.app.records.store.entries_before(before, limit + 1).await?;
     let more = entries.len() > usize::try_from(limit).unwrap_or(usize::MAX);

@@ -144,6 +144,7 @@ impl From<StoreError> for Problem {
                 tracing::error!(table, error = %why, "the store holds something unreadable");
                 Self::internal()
             }
+            StoreError::Cursor => Self::invalid(why.to_string()),
         }
     }
 }
@@ -155,7 +156,7 @@ impl From<LedgerError> for Problem {
             LedgerError::Refused(why) => Self::refused(why),
             LedgerError::Revoked => Self::refused("what this request rests on was revoked"),
             LedgerError::Replayed => Self::refused("this was used before"),
-            LedgerError::Stopped => Self::unavailable(),
+            LedgerError::Full | LedgerError::Stopped => Self::unavailable(),
             LedgerError::Store(why) => why.into(),
         }
     }

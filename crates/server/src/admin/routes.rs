@@ -54,4 +54,6 @@ pub static ROUTES: &[Route] = &[
     route!(Get "/keys", Read, keys::list, "Lists the signing keys."),
     route!(Post "/keys", Write, keys::rotate, "Signs with fresh keys from now on."),
     route!(Post "/initial-access-tokens", Write, registration_tokens::issue, "Makes a token for registering clients."),
+    route!(Get "/initial-access-tokens", Read, registration_tokens::list, "Lists tokens for registering clients."),
+    route!(Delete "/initial-access-tokens/{id}", Write, registration_tokens::withdraw, "Takes back such a token."),
 ];

@@ -144,6 +144,8 @@ pub struct Limits {
     pub sign_ins_begun_per_minute: u32,
     /// Ids of no known session that one client may put on the revocation list in a day: each is kept for the whole horizon.
     pub unknown_session_ids_per_day: u32,
+    /// Authorization requests that may wait for their answer at once, whoever began them.
+    pub pending_requests: u64,
     /// How long open requests get to finish at shutdown.
     pub shutdown: Duration,
 }

@@ -252,6 +252,7 @@ fn limits(w: &mut Written) -> Limits {
             1..=100_000_000,
         ))
         .unwrap_or(u32::MAX),
+        pending_requests: w.number("limits.pending_requests", 100_000, 1..=100_000_000),
         shutdown: seconds(w, "limits.shutdown_secs", 10, 0..=5 * MINUTE),
     }
 }

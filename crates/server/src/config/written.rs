@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::ConfigError;
 
 /// Every key there is. An environment variable's name is made from its key: `RESCIND_LIMITS__BODY_BYTES`.
-pub(super) const KEYS: [&str; 41] = [
+pub(super) const KEYS: [&str; 42] = [
     "issuer",
     "listen",
     "data_dir",
@@ -47,6 +47,7 @@ pub(super) const KEYS: [&str; 41] = [
     "limits.sign_in_attempts_per_minute",
     "limits.sign_ins_begun_per_minute",
     "limits.unknown_session_ids_per_day",
+    "limits.pending_requests",
     "limits.shutdown_secs",
     "egress.allow",
     "egress.ca",

@@ -13,7 +13,7 @@ fn egress(allow: &[&str]) -> Egress {
 }
 
 /// Answers every connection with `answer`, then closes it; gives the port and counts the connections.
-async fn server(answer: Vec<u8>) -> (u16, Arc<std::sync::atomic::AtomicUsize>) {
+pub(crate) async fn server(answer: Vec<u8>) -> (u16, Arc<std::sync::atomic::AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let count = Arc::<std::sync::atomic::AtomicUsize>::default();
@@ -35,7 +35,7 @@ async fn server(answer: Vec<u8>) -> (u16, Arc<std::sync::atomic::AtomicUsize>) {
     (port, count)
 }
 
-fn ok(body: &str) -> Vec<u8> {
+pub(crate) fn ok(body: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()).into_bytes()
 }
 

@@ -67,7 +67,7 @@ async fn begin(app: &App, parts: &Parts, form: &Form) -> Result<Response, Troubl
     let browser = Browser::of(&app.config.issuer, &parts.headers);
     if browser.session().is_none() {
         // What a stranger begins is written down until somebody signs in.
-        app.beginnings.admit(sign_in::address(app, parts), app.now()).map_err(|_| Trouble::TooMany)?;
+        app.beginnings.admit(sign_in::address(app, parts), app.now()).map_err(Trouble::TooMany)?;
     }
     match open(app, form).await? {
         Opened::Flow(flow) => go_on(app, Visit { browser, flow: *flow }, Progress::Begun).await,

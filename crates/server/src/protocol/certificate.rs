@@ -25,12 +25,12 @@ pub fn is_for(shown: &ClientCertificate, client: &Client) -> bool {
         .is_some_and(|expected| peer::dns_names(&shown.der).iter().any(|name| name.eq_ignore_ascii_case(expected)))
 }
 
-/// Whether a certificate is one of those the client registered, as `x5c` or `x5t#S256` in its keys (section 2.2).
-pub fn is_among(shown: &ClientCertificate, client: &Client) -> bool {
+/// Whether a certificate is in a client's JWK set, as `x5c` or `x5t#S256` (section 2.2).
+#[must_use]
+pub fn is_among(shown: &ClientCertificate, keys: &Value) -> bool {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     let thumbprint = rescind_jose::certificate_thumbprint(&shown.der);
     let encoded = STANDARD.encode(&shown.der);
-    let Some(keys) = inline_keys(client) else { return false };
     keys["keys"].as_array().into_iter().flatten().any(|key| {
         key["x5t#S256"].as_str() == Some(&thumbprint) || key["x5c"][0].as_str().is_some_and(|der| der == encoded)
     })
@@ -58,9 +58,7 @@ impl ClientKeys {
         }
         let uri = client.jwks_uri.as_ref()?;
         let now = app.now();
-        if self.0.get(uri).is_some_and(|(at, _)| now.since(at) > FETCHED_FOR) {
-            self.0.remove(uri);
-        }
+        self.0.remove_if(uri, |(at, _)| now.since(*at) > FETCHED_FOR);
         // One fetch at a time for an address: the others wait for its outcome.
         let fetched =
             self.0.get_or_insert_async(uri, async { Ok::<_, Infallible>((now, fetch(app, client, uri).await)) });
@@ -84,3 +82,6 @@ async fn fetch(app: &App, client: &Client, uri: &str) -> Option<Arc<Value>> {
 fn inline_keys(client: &Client) -> Option<Value> {
     serde_json::from_str(client.jwks.as_ref()?).ok()
 }
+
+#[cfg(test)]
+mod tests;

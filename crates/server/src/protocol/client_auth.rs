@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     app::App,
-    peer::{self, ClientCertificate, Peer},
+    peer::{self, Peer},
     protocol::{certificate, error::ProtocolError, form::Form},
 };
 
@@ -52,7 +52,7 @@ pub async fn authenticate(app: &App, parts: &Parts, form: &Form) -> Result<Calle
     let certificate = match &attempt {
         Attempt::Secret { method, secret, .. } => by_secret(client.as_deref(), *method, secret)?,
         Attempt::Assertion { jwt, .. } => by_assertion(app, client.as_deref(), jwt).await?,
-        Attempt::Name { .. } => by_name(app, client.as_deref(), parts)?,
+        Attempt::Name { .. } => by_name(app, client.as_deref(), parts).await?,
     };
     Ok(Caller { client: client.ok_or_else(refused)?, stamp, certificate })
 }
@@ -170,20 +170,23 @@ async fn by_assertion(app: &App, client: Option<&Client>, jwt: &str) -> Result<O
 
 /// Nothing but a name: a public client, or one whose TLS certificate speaks for it (RFC 8705 section 2). Gives the
 /// thumbprint of that certificate.
-fn by_name(app: &App, client: Option<&Client>, parts: &Parts) -> Result<Option<String>, ProtocolError> {
+async fn by_name(app: &App, client: Option<&Client>, parts: &Parts) -> Result<Option<String>, ProtocolError> {
     let client = client.ok_or_else(refused)?;
-    let recognises: fn(&ClientCertificate, &Client) -> bool = match client.auth_method {
-        ClientAuthMethod::None => return Ok(None),
-        ClientAuthMethod::TlsClientAuth => certificate::is_for,
-        ClientAuthMethod::SelfSignedTlsClientAuth => certificate::is_among,
-        _ => return Err(refused()),
-    };
+    if client.is_public() {
+        return Ok(None);
+    }
     let peer = parts.extensions.get::<Peer>();
     let shown = peer.and_then(|peer| peer::client_certificate(peer, &parts.headers, &app.config.proxy));
-    match shown {
-        Some(shown) if recognises(&shown, client) => Ok(Some(certificate_thumbprint(&shown.der))),
-        _ => Err(refused()),
-    }
+    let shown = shown.ok_or_else(refused)?;
+    let recognised = match client.auth_method {
+        ClientAuthMethod::TlsClientAuth => certificate::is_for(&shown, client),
+        ClientAuthMethod::SelfSignedTlsClientAuth => {
+            let keys = app.client_keys.find(app, client).await.ok_or_else(refused)?;
+            certificate::is_among(&shown, &keys)
+        }
+        _ => false,
+    };
+    if recognised { Ok(Some(certificate_thumbprint(&shown.der))) } else { Err(refused()) }
 }
 
 #[cfg(test)]

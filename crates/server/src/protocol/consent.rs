@@ -20,7 +20,7 @@ use crate::{
         flow::{self, Flow},
         issue::Progress,
         pages::{self, ApiAccess, Site},
-        signed_in::{SignedIn, find_signed_in, must_stand},
+        signed_in::{SignedIn, find_signed_in},
         trouble::Trouble,
     },
 };
@@ -70,10 +70,10 @@ pub async fn give_consent(app: &App, flow: &Flow, signed_in: &SignedIn) -> Resul
         at: now,
         expires_at: now.plus(lifetimes.consent).min(authentication.at.plus(lifetimes.horizon())),
     };
-    let (live, session) = (app.live.clone(), signed_in.record().clone());
+    let session = signed_in.trace(app);
     app.pace.at("submit").await;
     let work = app.queue.submit(Lane::Issuing, move |door| {
-        must_stand(&live, &session)?;
+        door.must_stand(&session)?;
         door.remember_consent(&consent)
     });
     work.await

@@ -9,6 +9,8 @@ use axum::{
 use rescind_ledger::{LedgerError, StoreError};
 use serde_json::json;
 
+use crate::protocol::throttle::TooMany;
+
 /// What a client is told. The code and the description go out; what went wrong inside goes to the log where it happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProtocolError {
@@ -87,10 +89,10 @@ impl ProtocolError {
     }
 
     /// 429 with `Retry-After`.
-    pub fn slow_down() -> Self {
+    pub fn slow_down(too_many: TooMany) -> Self {
         let description = "too many requests from this address; wait a minute";
         let error = Self::of(StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", description);
-        Self { retry_after_secs: Some(60), ..error }
+        Self { retry_after_secs: Some(too_many.retry_after_secs), ..error }
     }
 
     pub fn server_error() -> Self {
@@ -171,6 +173,7 @@ impl From<StoreError> for ProtocolError {
                 tracing::error!(table, error = %why, "the store holds something unreadable");
                 Self::server_error()
             }
+            StoreError::Cursor => Self::invalid_request(why.to_string()),
         }
     }
 }
@@ -181,6 +184,10 @@ impl From<LedgerError> for ProtocolError {
             LedgerError::Refused(why) => Self::invalid_request(why),
             LedgerError::Revoked => Self::invalid_grant("what this request rests on was revoked"),
             LedgerError::Replayed => Self::invalid_grant("this was used before"),
+            LedgerError::Full => {
+                tracing::warn!("as many authorization requests wait as `limits.pending_requests` lets");
+                Self::unavailable()
+            }
             LedgerError::Stopped => Self::unavailable(),
             LedgerError::Store(why) => why.into(),
         }

@@ -54,8 +54,9 @@ pub async fn push(app: &App, request: &AuthorizationRequest, position: Position)
     let handle = URL_SAFE_NO_PAD.encode(random::<32>());
     let record =
         record(request, Stored::Pushed.hash(&handle), position, app.now(), app.config.lifetimes.pushed_request)?;
+    let limit = app.config.limits.pending_requests;
     app.pace.at("submit").await;
-    app.queue.submit(Lane::Issuing, move |door| door.push_request(&record)).await?;
+    app.queue.submit(Lane::Issuing, move |door| door.push_request(&record, limit)).await?;
     Ok(handle)
 }
 
@@ -110,8 +111,9 @@ impl Flow {
 
     async fn keep_as(&self, app: &App, handle: String) -> Result<(), Trouble> {
         let record = record(&self.request, Stored::Pending.hash(&handle), self.position, app.now(), PATIENCE)?;
+        let limit = app.config.limits.pending_requests;
         app.pace.at("submit").await;
-        match app.queue.submit(Lane::Issuing, move |door| door.push_request(&record)).await {
+        match app.queue.submit(Lane::Issuing, move |door| door.push_request(&record, limit)).await {
             // A pushed request that two tabs opened at once: one flow all the same.
             Err(LedgerError::Store(StoreError::Conflict(_))) => Ok(()),
             other => Ok(other?),

@@ -51,6 +51,7 @@ pub async fn metrics(State(app): State<Arc<App>>, request: Request) -> Response 
         app.telemetry.gauge("rescind_index_entries", entries as f64);
         app.telemetry.gauge("rescind_index_bytes", bytes as f64);
         app.telemetry.gauge("rescind_writer_waiting_jobs", app.queue.waiting() as f64);
+        app.telemetry.gauge("rescind_pending_requests", app.live.pending_requests() as f64);
         app.telemetry.gauge("rescind_ledger_head_seq", app.live.head().seq as f64);
     }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.telemetry.render()).into_response()

@@ -14,7 +14,7 @@ use crate::{
         authorization_request::{Refusal, find_registered},
         consent::is_remembered,
         flow::Flow,
-        signed_in::{SignedIn, find_signed_in, must_stand},
+        signed_in::{SignedIn, find_signed_in},
     },
 };
 
@@ -86,7 +86,7 @@ pub async fn advance(app: &App, flow: &Flow, cookie: Option<Hash>, progress: Pro
     match issue_code(app, flow, &signed_in).await {
         Ok(code) => Ok(Next::Code(code)),
         // Something was revoked a moment ago, and with it the sign-in this rests on.
-        Err(LedgerError::Revoked) if must_stand(&app.live, signed_in.record()).is_ok() => {
+        Err(LedgerError::Revoked) if app.live.verdict(&signed_in.trace(app)) == Verdict::NotRevoked => {
             Ok(must_prove_again(flow, signed_in))
         }
         Err(LedgerError::Revoked) => Ok(unless_silent(flow, "login_required", "the session has ended", Next::SignIn)),
@@ -116,10 +116,10 @@ pub async fn issue_code(app: &App, flow: &Flow, signed_in: &SignedIn) -> Result<
         expires_at: now.plus(app.config.lifetimes.code),
     };
     let used_up = flow.stored_as();
-    let (live, session) = (app.live.clone(), signed_in.record().clone());
+    let session = signed_in.trace(app);
     app.pace.at("submit").await;
     let work = app.queue.submit(Lane::Issuing, move |door| {
-        must_stand(&live, &session)?;
+        door.must_stand(&session)?;
         door.issue_code(&code, used_up.as_ref())
     });
     work.await?;

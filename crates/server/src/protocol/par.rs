@@ -39,8 +39,9 @@ async fn keep(app: &App, request: Request) -> Result<Response, Response> {
         .ok_or_else(|| refused(&Refusal::new("invalid_request", "redirect_uri is missing or not registered")))?;
     let request =
         AuthorizationRequest::read(app, &caller.client, redirect_uri, &form).map_err(|refusal| refused(&refusal))?;
-    if caller.client.is_public() && app.beginnings.admit(address(app, &parts), app.now()).is_err() {
-        return Err(failed(Trouble::TooMany).into_response());
+    if caller.client.is_public() {
+        let admitted = app.beginnings.admit(address(app, &parts), app.now());
+        admitted.map_err(|too_many| failed(Trouble::TooMany(too_many)).into_response())?;
     }
     let handle = flow::push(app, &request, caller.stamp).await.map_err(|trouble| failed(trouble).into_response())?;
     let expires_in = app.config.lifetimes.pushed_request.as_secs();
@@ -58,7 +59,7 @@ fn failed(trouble: Trouble) -> ProtocolError {
     match trouble {
         Trouble::Unavailable => ProtocolError::unavailable(),
         Trouble::TooLarge => ProtocolError::too_large(),
-        Trouble::TooMany => ProtocolError::slow_down(),
+        Trouble::TooMany(too_many) => ProtocolError::slow_down(too_many),
         // The client was changed while it pushed.
         Trouble::Expired => ProtocolError::invalid_client("client authentication failed"),
         _ => ProtocolError::server_error(),

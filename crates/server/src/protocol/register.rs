@@ -15,10 +15,11 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use rescind_ledger::{Client, ClientAuthMethod, ClientChange, Hash, Initiator, Kind, Lane, Secret};
+use rescind_check::Trace;
+use rescind_jose::seal::SealError;
+use rescind_ledger::{Client, ClientAuthMethod, ClientChange, Hash, Initiator, Kind, Lane, LedgerError, Secret};
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
-use tokio::sync::Mutex;
 
 pub use client::{FreshSecret, Terms, describe, lacks_secret, new_client, replaced};
 pub use metadata::Metadata;
@@ -32,6 +33,7 @@ use crate::{
         error::{ProtocolError, empty, json_response},
         form::read_body,
         mint::insert,
+        register::initial_access::{Leave, Stored},
     },
 };
 
@@ -42,9 +44,6 @@ const OWN_SCOPES: &str = "rescind:";
 /// What only we may say (RFC 7592 section 2.2).
 const OURS_TO_SAY: [&str; 4] =
     ["registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"];
-
-/// An initial access token is good for one client, so nobody may look it up while another is using it up.
-static REGISTERING: Mutex<()> = Mutex::const_new(());
 
 /// `POST /register` (RFC 7591 section 3.1).
 pub async fn register(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -81,7 +80,7 @@ async fn add(app: &App, request: Request) -> Result<Value, ProtocolError> {
     let headers = request.headers().clone();
     leave_to_register(app, &headers).await?;
     let (metadata, _) = read_metadata(app, request).await?;
-    let _alone = REGISTERING.lock().await;
+    let _alone = initial_access::alone().await;
     // Looked for again: somebody may have used it up while the body was read.
     let leave = leave_to_register(app, &headers).await?;
     let known = known_scopes(app);
@@ -99,16 +98,31 @@ async fn add(app: &App, request: Request) -> Result<Value, ProtocolError> {
     }
     let token = Secret::form(Kind::RegistrationAccessToken, &random());
     client.registration_hash = Some(token.hash());
-    let record = client.clone();
-    let adding = app.queue.submit(Lane::Issuing, move |door| {
-        door.add_client(&record)?;
-        leave.iter().try_for_each(|name| door.delete_secret(name))
-    });
-    adding.await?;
+    register_with(app, client.clone(), leave).await?;
     tracing::info!(client.id, "a client registered itself");
     let mut body = Own { client: Arc::new(client), token: token.reveal().to_owned() }.answer(app);
     show_secret(&mut body, needs_secret.then_some(&secret));
     Ok(body)
+}
+
+/// Adds the client and, in the same transaction, uses up the leave, which has to stand to the last.
+async fn register_with(app: &App, client: Client, leave: Option<Leave>) -> Result<(), ProtocolError> {
+    let used = |leave: Leave| -> Result<(Trace, Stored), ProtocolError> {
+        let used = leave.used_by(&client.id);
+        Ok((used.trace(app), used.seal(app).map_err(|why| cannot_encrypt(&why))?))
+    };
+    let used = leave.map(used).transpose()?;
+    let adding = app.queue.submit(Lane::Issuing, move |door| {
+        if let Some((trace, (name, sealed))) = &used {
+            door.must_stand(trace)?;
+            door.put_secret(name, sealed)?;
+        }
+        door.add_client(&client)
+    });
+    adding.await.map_err(|why| match why {
+        LedgerError::Revoked => invalid_token(),
+        other => other.into(),
+    })
 }
 
 async fn change(app: &App, id: &str, request: Request) -> Result<Value, ProtocolError> {
@@ -165,8 +179,8 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// The name of the stored initial access token that was presented; `None` where none is needed.
-async fn leave_to_register(app: &App, headers: &HeaderMap) -> Result<Option<String>, ProtocolError> {
+/// The initial access token that was presented; `None` where none is needed.
+async fn leave_to_register(app: &App, headers: &HeaderMap) -> Result<Option<Leave>, ProtocolError> {
     match app.config.registration {
         Registration::Open => return Ok(None),
         Registration::InitialAccessToken => {}
@@ -222,10 +236,12 @@ fn show_secret(body: &mut Value, secret: Option<&FreshSecret>) {
 }
 
 fn fresh_secret(app: &App, client: &str) -> Result<FreshSecret, ProtocolError> {
-    FreshSecret::make(app, client).map_err(|why| {
-        tracing::error!(error = %why, "cannot encrypt a client secret");
-        ProtocolError::server_error()
-    })
+    FreshSecret::make(app, client).map_err(|why| cannot_encrypt(&why))
+}
+
+fn cannot_encrypt(why: &SealError) -> ProtocolError {
+    tracing::error!(error = %why, "cannot encrypt what a registration keeps");
+    ProtocolError::server_error()
 }
 
 async fn read_metadata(app: &App, request: Request) -> Result<(Metadata, Map<String, Value>), ProtocolError> {

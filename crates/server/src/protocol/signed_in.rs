@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use rescind_check::Verdict;
-use rescind_ledger::{Authentication, Hash, Lane, LedgerError, Live, Reads, Session, StoreError, User};
+use rescind_check::Trace;
+use rescind_ledger::{Authentication, Hash, Lane, Reads, Session, StoreError, User};
 
 use crate::{app::App, protocol::pages::Person, records::KnownSession};
 
@@ -20,6 +20,13 @@ impl SignedIn {
     #[must_use]
     pub fn record(&self) -> &Session {
         &self.session.record
+    }
+
+    /// The session's lineage. What outlives the session does not have it in its own, but may not begin after its end either:
+    /// the writer asks whether this stands before it writes what the session was asked for.
+    #[must_use]
+    pub fn trace(&self, app: &App) -> Trace {
+        self.record().trace(app.live.issuer(), app.live.key())
     }
 
     /// How the user is shown on pages.
@@ -49,18 +56,6 @@ pub async fn find_signed_in(app: &App, cookie: Option<Hash>) -> Result<Option<Si
     };
     touch(app, &session, now);
     Ok(Some(SignedIn { session, user, authentication }))
-}
-
-/// To be asked by the writer, before it writes what a session was asked for: what outlives the session does not have it in
-/// its lineage, but may not begin after its end either.
-///
-/// # Errors
-/// [`LedgerError::Revoked`] if the session has ended.
-pub fn must_stand(live: &Live, session: &Session) -> Result<(), LedgerError> {
-    match live.verdict(&session.trace(live.issuer(), live.key())) {
-        Verdict::NotRevoked => Ok(()),
-        Verdict::Revoked | Verdict::Stale => Err(LedgerError::Revoked),
-    }
 }
 
 /// Nobody waits for the write: losing it to a crash makes the session idle out early, which it may.

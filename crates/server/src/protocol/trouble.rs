@@ -12,6 +12,7 @@ use crate::{
     protocol::{
         error::ProtocolError,
         pages::{ErrorPage, Site, page},
+        throttle::TooMany,
     },
 };
 
@@ -30,7 +31,7 @@ pub enum Trouble {
     Server,
     TooLarge,
     /// Too many requests from this address.
-    TooMany,
+    TooMany(TooMany),
     /// The store cannot answer or be written now.
     Unavailable,
 }
@@ -63,7 +64,7 @@ impl Trouble {
             Self::TooLarge => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "This is too much", "The request is larger than what is accepted here.")
             }
-            Self::TooMany => (
+            Self::TooMany(_) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many at once",
                 "Too many sign-ins were begun from your address. Wait a minute and try again.",
@@ -85,8 +86,13 @@ impl Trouble {
         let site = Site::of(&app.config.issuer);
         let mut response =
             page(status, &ErrorPage { site, title, explanation, reference: &reference, back: None }, &[]);
-        if self == Self::Unavailable {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        let retry_after_secs = match self {
+            Self::Unavailable => Some(1),
+            Self::TooMany(too_many) => Some(too_many.retry_after_secs),
+            _ => None,
+        };
+        if let Some(secs) = retry_after_secs {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }
         response
     }
@@ -103,7 +109,9 @@ impl From<LedgerError> for Trouble {
         match why {
             LedgerError::Revoked => Self::Expired,
             LedgerError::Replayed => Self::Answered,
-            LedgerError::Refused(_) | LedgerError::Stopped | LedgerError::Store(_) => ProtocolError::from(why).into(),
+            LedgerError::Full | LedgerError::Refused(_) | LedgerError::Stopped | LedgerError::Store(_) => {
+                ProtocolError::from(why).into()
+            }
         }
     }
 }

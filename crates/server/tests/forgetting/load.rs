@@ -63,7 +63,7 @@ impl Load {
             for (given, (consent, request)) in given.iter().zip(&consents) {
                 door.sign_in(&given.sign_in())?;
                 door.remember_consent(consent)?;
-                door.push_request(request)?;
+                door.push_request(request, u64::MAX)?;
                 door.issue_code(&given.code, Some(&request.handle))?;
                 redeem(door, &given.code, &given.minted())?;
                 door.use_assertion(&given.grant.client, &given.grant.id, given.code.expires_at)?;

@@ -15,7 +15,7 @@ use crate::{
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-fn claims(app: &Application<'_>) -> Value {
+pub(crate) fn claims(app: &Application<'_>) -> Value {
     let now = Clock::System.now().secs();
     json!({ "iss": app.id, "sub": app.id, "aud": app.server.issuer, "iat": now, "exp": now + 60, "jti": fresh_id("") })
 }
@@ -26,7 +26,7 @@ fn with(app: &Application<'_>, member: &str, value: Value) -> Value {
     claims
 }
 
-async fn token(app: &Application<'_>, assertion: &str) -> Result<Answer> {
+pub(crate) async fn token(app: &Application<'_>, assertion: &str) -> Result<Answer> {
     let fields =
         [("grant_type", "client_credentials"), ("client_assertion_type", TYPE), ("client_assertion", assertion)];
     Answer::of(app.server.http.post(format!("{}/token", app.server.issuer)).form(&fields)).await

@@ -19,7 +19,7 @@ const NAME: &str = "client.example";
 const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
 /// Who signs the certificates of clients.
-struct Signer {
+pub(crate) struct Signer {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
@@ -35,14 +35,14 @@ impl Signer {
 }
 
 /// A client's certificate and key.
-struct Shown {
+pub(crate) struct Shown {
     pem: String,
     key: String,
-    der: Vec<u8>,
+    pub(crate) der: Vec<u8>,
 }
 
 impl Shown {
-    fn make(name: &str, signer: Option<&Signer>) -> Result<Self> {
+    pub(crate) fn make(name: &str, signer: Option<&Signer>) -> Result<Self> {
         let key = KeyPair::generate()?;
         let parameters = CertificateParams::new(vec![name.to_owned()])?;
         let certificate = match signer {
@@ -52,7 +52,7 @@ impl Shown {
         Ok(Self { pem: certificate.pem(), key: key.serialize_pem(), der: certificate.der().to_vec() })
     }
 
-    fn thumbprint(&self) -> String {
+    pub(crate) fn thumbprint(&self) -> String {
         certificate_thumbprint(&self.der)
     }
 }
@@ -68,7 +68,7 @@ fn caller(authority: &Authority, shown: Option<&Shown>) -> Result<Client> {
     })
 }
 
-fn machine(members: &Value) -> Value {
+pub(crate) fn machine(members: &Value) -> Value {
     let mut all = json!({ "redirect_uris": [], "scopes": [], "grant_types": ["client_credentials"] });
     if let (Some(all), Some(members)) = (all.as_object_mut(), members.as_object()) {
         all.extend(members.clone());
@@ -86,7 +86,7 @@ fn by_name() -> Value {
 }
 
 /// A token request that says no more than the client's name.
-fn token(http: &Client, app: &Application<'_>) -> RequestBuilder {
+pub(crate) fn token(http: &Client, app: &Application<'_>) -> RequestBuilder {
     let fields = [GRANT[0], ("client_id", app.id.as_str())];
     http.post(format!("{}/token", app.server.issuer)).form(&fields)
 }
@@ -153,7 +153,7 @@ async fn a_token_bound_to_a_certificate_is_worth_nothing_without_it() -> Result<
     app.sees_alive(&tokens.access).await
 }
 
-fn proxied(trusted: &str, verified: bool) -> String {
+pub(crate) fn proxied(trusted: &str, verified: bool) -> String {
     format!(
         "[proxy]\ntrusted = [{trusted:?}]\nclient_certificate_header = \"client-cert\"\n\
          client_certificate_verified = {verified}"

@@ -13,12 +13,14 @@ mod tls;
 #[path = "../../../../blackbox/openidconnect/src/page.rs"]
 mod page;
 
+mod administering;
 mod assertions;
 mod browsing;
 mod certificates;
 mod client_authentication;
 mod codes;
 mod discovery;
+mod fetched_keys;
 mod introspection;
 mod keys;
 mod limits;
@@ -26,8 +28,10 @@ mod logout;
 mod promises;
 mod prompts;
 mod pushed;
+mod registering;
 mod resources;
 mod revoking;
 mod sign_in;
+mod strangers;
 mod tokens;
 mod userinfo;

@@ -148,6 +148,7 @@ async fn listings(server: &Server, heard: &mut Heard) -> Result<()> {
         "/tokens",
         "/revocations",
         "/keys",
+        "/initial-access-tokens",
     ] {
         let answer = Answer::of(server.admin.get(format!("http://localhost/admin/v1{path}"))).await?;
         answer.succeeds();

@@ -1,11 +1,12 @@
 //! The userinfo endpoint (OpenID Connect Core section 5.3) and bearer tokens (RFC 6750).
 
 use anyhow::Result;
+use reqwest::Method;
 use serde_json::json;
 
 use crate::{
-    application::{Answer, Application},
-    browsing::{code, redeem},
+    application::{API, Answer, Application},
+    browsing::{code, redeem, refresh},
     server::{DISPLAY_NAME, Server, USER_NAME},
 };
 
@@ -63,6 +64,28 @@ async fn a_token_that_is_unknown_or_revoked_is_an_invalid_one() -> Result<()> {
     let answer = app.userinfo(&tokens.access).await?;
     answer.is_refused(401, "invalid_token");
     assert!(challenge(&answer).contains(r#"error="invalid_token""#));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_for_the_issuer_or_no_longer_opens_nothing() -> Result<()> {
+    let server = Server::start().await?;
+    let api = json!({ "audience": API, "name": "Orders" });
+    server.administer(Method::POST, "/apis", &api).await?;
+    let app = Application::confidential(&server).await?;
+    let answer =
+        redeem(&app, &code(&app, &[("scope", "openid offline_access"), ("resource", API)]).await?, &[]).await?;
+    app.userinfo(&answer.text("access_token")?).await?.succeeds();
+    // What is cut off is left out of the audiences from then on.
+    let target = json!({ "target": { "kind": "api", "api": server.issuer } });
+    server.administer(Method::POST, "/revocations", &target).await?;
+    let later = refresh(&app, &answer.text("refresh_token")?, &[]).await?;
+    assert_eq!(later.succeeds()["scope"], "openid offline_access");
+    let token = later.text("access_token")?;
+    assert_eq!(app.introspect(&token).await?.succeeds()["aud"], API, "it is alive");
+    let refused = app.userinfo(&token).await?;
+    refused.is_refused(401, "invalid_token");
+    assert!(challenge(&refused).contains(r#"error="invalid_token""#));
     Ok(())
 }
 

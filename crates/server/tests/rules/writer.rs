@@ -11,12 +11,12 @@ use std::{
 use axum::http::StatusCode;
 use rescind::app::{App, Opened};
 use rescind_ledger::{
-    Configuration, Ended, Entry, HorizonFact, Lane, LedgerError, Mark, Order, Position, Reads, Reason, Sealed, Store,
-    StoreError, Target, Ticket, Tx, Writer,
+    Configuration, Ended, Entry, Hash, HorizonFact, Lane, LedgerError, Mark, Order, Position, PushedRequest, Reads,
+    Reason, Sealed, Store, StoreError, Target, Ticket, Tx, Writer,
 };
 use rescind_store::{DataDir, FileMarker, Sqlite};
 
-use crate::house::{self, House, client, somebody, subject, text};
+use crate::house::{self, House, Went, client, somebody, subject, text};
 
 fn order(target: Target) -> Order {
     Order::new(target, Reason::Policy, somebody())
@@ -156,6 +156,75 @@ fn rule_4_a_restricting_change_and_its_entry_are_one_transaction() {
     assert_eq!(app.live.position_of(&Target::Client { client: "web".to_owned() }), Some(ended.position));
 }
 
+fn request(name: &str, now: rescind_ledger::Timestamp) -> PushedRequest {
+    let expires_at = now.plus(std::time::Duration::from_secs(60));
+    let (handle, client) = (Hash::of(name), "web".to_owned());
+    let position = Position::START;
+    PushedRequest { handle, client, parameters: "{}".to_owned(), position, issued_at: now, expires_at }
+}
+
+#[test]
+fn rule_7_a_request_counts_as_waiting_once_it_is_kept_and_not_if_its_job_was_undone() {
+    let dir = house::place();
+    let (Opened { app, mut writer }, clock) = house::opened(&dir);
+    let now = app.now();
+    let push = |name: &str| {
+        let request = request(name, now);
+        app.queue.submit(Lane::Issuing, move |door| door.push_request(&request, 2))
+    };
+    let lost = request("lost", now);
+    let undone = app.queue.submit(Lane::Issuing, move |door| {
+        door.push_request(&lost, 2)?;
+        Err::<(), _>(LedgerError::Refused("after it"))
+    });
+    let (first, second, third) = (push("1"), push("2"), push("3"));
+    writer.turn(now);
+    assert!(matches!(undone.wait(), Err(LedgerError::Refused("after it"))));
+    first.wait().unwrap();
+    second.wait().unwrap();
+    assert!(matches!(third.wait(), Err(LedgerError::Full)));
+    assert_eq!(app.live.pending_requests(), 2);
+    drop((app, writer));
+    let Opened { app, mut writer } = house::open_in(dir.path(), rescind::clock::Clock::Manual(clock)).unwrap();
+    assert_eq!(app.live.pending_requests(), 2, "a restart counts what is kept");
+    let later = now.plus(std::time::Duration::from_secs(60));
+    let sweep = rescind_ledger::Sweep { horizon: std::time::Duration::from_secs(3600), limit: 10 };
+    let swept = app.queue.submit(Lane::Issuing, move |door| door.sweep(sweep));
+    writer.turn(later);
+    assert_eq!((swept.wait().unwrap().pending, app.live.pending_requests()), (0, 0));
+}
+
+/// Holds the writer up until both jobs wait, so that one batch takes them.
+#[tokio::test]
+async fn rule_7_an_ending_earlier_in_the_batch_keeps_a_session_from_bringing_forth_what_would_outlive_it() {
+    let house = House::open().await;
+    for (ends, went) in [(false, None), (true, Some(Went::Page(StatusCode::OK)))] {
+        let cookie = house.sign_in("alice").await;
+        let session = house.session_of(&cookie).await;
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let holding = house.app.queue.submit(Lane::Issuing, move |_| held.recv().map_err(|_| LedgerError::Stopped));
+        while house.app.queue.waiting() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let ended = Target::Session { session: if ends { session } else { "another".to_owned() } };
+        let ending = submit(&house.app, order(ended));
+        let both_wait = async {
+            while house.app.queue.waiting() < 2 {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+            release.send(()).unwrap();
+        };
+        let offline = [("scope", "read offline_access")];
+        let (answer, ()) = tokio::join!(house.authorize(&cookie, "web", &offline), both_wait);
+        holding.await.unwrap();
+        assert!(ending.await.unwrap().fresh);
+        match went {
+            Some(went) => assert_eq!(answer, went, "no code out of a session that has ended"),
+            None => assert!(matches!(answer, Went::Code(_)), "{answer:?}"),
+        }
+    }
+}
+
 /// A store that says it failed after it has committed: so does a disk whose answer is lost.
 struct Doubtful {
     inner: Sqlite,
@@ -189,6 +258,10 @@ impl Store for Doubtful {
 
     fn configuration(&mut self) -> Result<Configuration, StoreError> {
         self.inner.configuration()
+    }
+
+    fn pending_requests(&mut self) -> Result<u64, StoreError> {
+        self.inner.pending_requests()
     }
 
     fn horizons(&mut self) -> Result<Vec<HorizonFact>, StoreError> {

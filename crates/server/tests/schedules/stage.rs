@@ -86,7 +86,7 @@ impl Stage {
             door.remember_consent(&kept.consent(now))?;
             door.mint(&kept.minted(now))?;
             door.issue_code(&kept.code_record(now), None)?;
-            door.push_request(&kept.pending(now))
+            door.push_request(&kept.pending(now), u64::MAX)
         });
         // What was asked since the last schedule is no part of the next.
         drop(self.script.take());

@@ -30,7 +30,14 @@ pub(super) fn forget(connection: &Connection, floor: Position, now: Timestamp, l
         }
         sweep.remove(whole, params![now.0, limit])?;
     }
-    Ok(sweep.swept)
+    let pending = pending_requests(connection)?;
+    Ok(Swept { pending, ..sweep.swept })
+}
+
+/// How many authorization requests have had no answer. A use never outlives its request, so the difference is right.
+pub(super) fn pending_requests(connection: &Connection) -> rusqlite::Result<u64> {
+    let sql = "SELECT (SELECT count(*) FROM pushed_requests) - (SELECT count(*) FROM pushed_request_uses)";
+    connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
 }
 
 struct Sweep<'c> {

@@ -164,7 +164,7 @@ fn read_cursor<T: Listed>(cursor: &str) -> Result<(i64, Value), StoreError> {
         let (made_at, key) = cursor.split_once('.')?;
         Some((made_at.parse().ok()?, T::key_value(unhex(key)?)?))
     };
-    read().ok_or_else(|| StoreError::Corrupt { table: "cursor", why: "not one that a listing gave".to_owned() })
+    read().ok_or(StoreError::Cursor)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -175,6 +175,10 @@ impl Store for Sqlite {
         })
     }
 
+    fn pending_requests(&mut self) -> Result<u64, StoreError> {
+        forget::pending_requests(self.connection()?).within("pushed_requests")
+    }
+
     fn horizons(&mut self) -> Result<Vec<HorizonFact>, StoreError> {
         horizons(self.connection()?)
     }

@@ -104,12 +104,13 @@ impl Metadata {
                 Err(wrong("jwks", "or `jwks_uri` is needed for private_key_jwt"))
             }
             ClientAuthMethod::SelfSignedTlsClientAuth => {
-                if self.jwks.as_ref().is_some_and(holds_a_certificate) {
+                // What stands at an address is looked at when a certificate is shown.
+                if self.jwks_uri.is_some() || self.jwks.as_ref().is_some_and(holds_a_certificate) {
                     return Ok(());
                 }
                 Err(wrong(
                     "jwks",
-                    "with a certificate is needed for self_signed_tls_client_auth (RFC 8705 section 2.2)",
+                    "with a certificate, or `jwks_uri`, is needed for self_signed_tls_client_auth (RFC 8705 section 2.2)",
                 ))
             }
             _ => Ok(()),

@@ -128,6 +128,16 @@ fn members_that_contradict_each_other_are_refused() {
 }
 
 #[test]
+fn a_certificate_may_stand_where_the_client_publishes_its_keys() {
+    let document = json!({
+        "redirect_uris": ["https://app.example/callback"],
+        "token_endpoint_auth_method": "self_signed_tls_client_auth",
+        "jwks_uri": "https://app.example/jwks",
+    });
+    assert_eq!(read(&document).unwrap().jwks_uri.as_deref(), Some("https://app.example/jwks"));
+}
+
+#[test]
 fn each_way_of_authentication_can_be_registered() {
     let keys = json!({ "keys": [{ "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "x5t#S256": "AA" }] });
     for method in ClientAuthMethod::ALL {

@@ -1,6 +1,6 @@
 //! Forgetting: what can still matter stays.
 
-use rescind_ledger::{Filter, Position, Reads, StoreError, Use};
+use rescind_ledger::{Filter, Position, PushedRequest, Reads, StoreError, Use};
 
 use super::{
     Backend,
@@ -84,6 +84,27 @@ pub(crate) fn what_has_expired_goes_and_nothing_else<B: Backend>() {
         backend.try_write(|tx| tx.use_pushed_request(&hash("long"), at(600))),
     ] {
         assert_eq!(again.unwrap(), Use::Before { at: at(110) }, "a use stays as long as what was used");
+    }
+}
+
+pub(crate) fn requests_that_wait_for_their_answer_are_counted<B: Backend>() {
+    let mut backend = B::fresh();
+    assert_eq!(backend.store().pending_requests().unwrap(), 0);
+    backend.write(|tx| {
+        for (name, expires) in
+            [("answered", 500), ("given up", 500), ("answered late", 501), ("late", 501), ("later", 502)]
+        {
+            let pushed = PushedRequest { expires_at: at(expires), ..pushed_request(name) };
+            tx.insert_pushed_request(&pushed).unwrap();
+        }
+        for name in ["answered", "answered late"] {
+            tx.use_pushed_request(&hash(name), at(110)).unwrap();
+        }
+    });
+    assert_eq!(backend.store().pending_requests().unwrap(), 3);
+    for (moment, left) in [(499, 3), (500, 2), (501, 1), (502, 0)] {
+        let swept = backend.try_write(|tx| tx.forget(NOTHING, at(moment), 100)).unwrap();
+        assert_eq!((swept.pending, backend.store().pending_requests().unwrap()), (left, left), "{moment}");
     }
 }
 

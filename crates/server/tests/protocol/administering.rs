@@ -1,0 +1,79 @@
+//! The admin API over the network: who may use it, and what it says of a question it cannot read.
+
+use anyhow::{Context, Result};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    application::{Answer, Application, REDIRECT_URI},
+    browsing::{code, redeem},
+    registering::{initial_access_token, register},
+    server::Server,
+};
+
+const SCOPE: &str = "openid rescind:write";
+
+async fn status(server: &Server, token: &str) -> Result<Answer> {
+    Answer::of(server.http.get(format!("{}/admin/v1/status", server.issuer)).bearer_auth(token)).await
+}
+
+async fn by_credentials(app: &Application<'_>) -> Result<String> {
+    let fields = [("grant_type", "client_credentials"), ("scope", "rescind:write")];
+    app.post("/token", &fields).await?.text("access_token")
+}
+
+fn is_forbidden(answer: &Answer) {
+    assert_eq!((answer.status, &answer.body["code"]), (403, &json!("insufficient_scope")), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_client_that_was_given_the_scope_administers_and_a_user_of_the_same_client_does_not() -> Result<()> {
+    let server = Server::start().await?;
+    let members = json!({
+        "scopes": ["openid", "rescind:write"], "grant_types": ["authorization_code", "client_credentials"],
+    });
+    let app = Application::add(&server, members).await?;
+    status(&server, &by_credentials(&app).await?).await?.succeeds();
+    let answer = redeem(&app, &code(&app, &[("scope", SCOPE)]).await?, &[]).await?;
+    assert_eq!(answer.succeeds()["scope"], SCOPE);
+    let token = answer.text("access_token")?;
+    assert_eq!(app.introspect(&token).await?.succeeds()["aud"], server.issuer);
+    is_forbidden(&status(&server, &token).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_that_registered_itself_does_not_administer_whatever_scopes_it_has() -> Result<()> {
+    let server = Server::start().await?;
+    let metadata = json!({ "redirect_uris": [REDIRECT_URI], "grant_types": ["client_credentials"] });
+    let registered = register(&server, &initial_access_token(&server).await?.1, &metadata).await?;
+    assert_eq!(registered.status, 201, "{}", registered.text);
+    let id = registered.text("client_id")?;
+    server.administer(Method::PATCH, &format!("/clients/{id}"), &json!({ "scopes": ["rescind:write"] })).await?;
+    let app = Application { server: &server, id, secret: Some(registered.text("client_secret")?) };
+    is_forbidden(&status(&server, &by_credentials(&app).await?).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cursor_that_no_listing_gave_is_the_callers_mistake() -> Result<()> {
+    let server = Server::start().await?;
+    let app = Application::confidential(&server).await?;
+    let ask = async |path: &str| Answer::of(server.admin.get(format!("http://localhost/admin/v1{path}"))).await;
+    for listing in ["sessions", "grants", "tokens", "revocations"] {
+        for cursor in ["x", "1", "1.zz", "1-x"] {
+            let answer = ask(&format!("/{listing}?cursor={cursor}")).await?;
+            assert_eq!((answer.status, &answer.body["code"]), (400, &json!("invalid_request")), "{}", answer.text);
+            assert!(answer.text("detail")?.contains("`cursor`"), "{}", answer.text);
+        }
+    }
+    for _ in 0..2 {
+        app.sign_in().await?;
+    }
+    let first = ask("/tokens?limit=1").await?;
+    let next = first.succeeds()["next"].as_str().context("there is no second page")?;
+    let second = ask(&format!("/tokens?limit=1&cursor={next}")).await?;
+    assert_eq!(second.succeeds()["next"], Value::Null);
+    assert_ne!(second.body["items"], first.body["items"]);
+    Ok(())
+}
