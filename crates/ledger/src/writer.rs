@@ -151,9 +151,8 @@ impl Queue {
 
     /// Waits until something is there to do; `false` once the queue is closed and empty.
     ///
-    /// Where many callers were at work at once, it then waits a moment for the rest of them (at most [`PAUSES`] times
-    /// [`PAUSE`]), or they would go on in two halves, each waiting for the commit of the other. A caller who is alone is
-    /// never made to wait.
+    /// Where many callers were at work at once, it then waits a moment for the rest of them (a fraction of a millisecond), or
+    /// they would go on in two halves, each waiting for the commit of the other. A caller who is alone is never made to wait.
     pub fn wait(&self) -> bool {
         self.wait_with(PAUSE)
     }
@@ -167,7 +166,8 @@ impl Queue {
             self.wake.wait(&mut lanes);
         }
         let crowd = lanes.callers.min(BATCH_LIMIT);
-        for _ in 0..if crowd >= CROWD { PAUSES } else { 0 } {
+        let pauses = if crowd < CROWD { 0 } else { PAUSES };
+        for _ in 0..pauses {
             let before = lanes.waiting();
             if before >= crowd || lanes.closed {
                 break;
