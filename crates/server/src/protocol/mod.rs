@@ -10,7 +10,6 @@ pub mod cors;
 pub mod discovery;
 pub mod end_session;
 pub mod error;
-mod flat_json;
 pub mod flow;
 pub mod form;
 pub mod health;
