@@ -1,6 +1,9 @@
-//! Where a credential comes from, and the compact form of it that is kept beside a cached record.
+//! Where a credential comes from, and the form of it that the index is asked with.
 
 use crate::{Fingerprint, FingerprintKey, Position, TargetRef};
+
+/// Room for the message of a common target; a longer one grows it.
+const MESSAGE: usize = 192;
 
 /// Everything by which a credential can be ended, and the position at which it was stamped. What is `None` does not
 /// bind the credential: one that outlives its session is given no `session` here.
@@ -76,42 +79,42 @@ impl<'a> Lineage<'a> {
     pub fn trace(&self, key: &FingerprintKey) -> Trace {
         let mut never_reused = 0;
         let mut prints = Vec::with_capacity(10 + 3 * self.audiences.len());
-        for target in self.targets() {
+        let mut message = Vec::with_capacity(MESSAGE);
+        // From within the iterator: a chain of chains asked for one item at a time looks each time where it was.
+        self.targets().for_each(|target| {
             never_reused += u32::from(!target.is_living());
-            prints.push(target.fingerprint(key).0);
-        }
-        Trace { epoch: self.position.epoch, never_reused, seq: self.position.seq, prints: prints.into_boxed_slice() }
+            prints.push(target.fingerprint_within(key, &mut message).0);
+        });
+        Trace { position: self.position, never_reused, prints }
     }
 }
 
-/// The fingerprints of a credential's targets and its stamp: 32 bytes and eight for each target, since a server caches
-/// a million of them. The order is that of [`Lineage::targets`].
+/// The fingerprints of a credential's targets and its stamp, worked out before the index is asked. The order is that of
+/// [`Lineage::targets`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
-    // The position is kept in its parts: as a field it would cost eight bytes of padding.
-    epoch: u32,
+    position: Position,
     never_reused: u32,
-    seq: u64,
-    prints: Box<[u64]>,
+    prints: Vec<u64>,
 }
 
 impl Trace {
     /// The stamp.
     #[must_use]
     pub fn position(&self) -> Position {
-        Position { epoch: self.epoch, seq: self.seq }
+        self.position
     }
 
     /// The same targets with another stamp.
     #[must_use]
     pub fn with_position(self, position: Position) -> Self {
-        Self { epoch: position.epoch, seq: position.seq, ..self }
+        Self { position, ..self }
     }
 
     /// Bytes on the heap.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.prints)
+        self.prints.capacity() * size_of::<u64>()
     }
 
     /// Whether one entry, not yet in any index, ends the credential: by the rule of [`crate::Index::verdict`].

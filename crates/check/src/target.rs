@@ -1,7 +1,6 @@
 //! What an entry can name, and the keyed fingerprint by which the index knows it.
 
 use std::fmt;
-use std::hash::Hasher;
 
 use siphasher::sip::SipHasher24;
 
@@ -119,14 +118,20 @@ impl<'a> TargetRef<'a> {
     /// endian) and its UTF-8 bytes. The lengths keep `("ab", "c")` and `("a", "bc")` apart.
     #[must_use]
     pub fn fingerprint(&self, key: &FingerprintKey) -> Fingerprint {
+        self.fingerprint_within(key, &mut Vec::new())
+    }
+
+    /// As [`TargetRef::fingerprint`], in memory that the caller lends. The message is written out and hashed in one piece,
+    /// for a hasher that is fed one part after the other spends as much again on bytes that fill no word.
+    pub(crate) fn fingerprint_within(&self, key: &FingerprintKey, message: &mut Vec<u8>) -> Fingerprint {
         let (tag, parts) = self.tag_and_parts();
-        let mut hasher = SipHasher24::new_with_key(&key.0);
-        hasher.write(&[tag]);
+        message.clear();
+        message.push(tag);
         for part in parts.iter().flatten() {
-            hasher.write(&(part.len() as u64).to_le_bytes());
-            hasher.write(part.as_bytes());
+            message.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            message.extend_from_slice(part.as_bytes());
         }
-        Fingerprint(hasher.finish())
+        Fingerprint(SipHasher24::new_with_key(&key.0).hash(message))
     }
 
     /// The tags are part of the feed's format: a number, once given, keeps its meaning.

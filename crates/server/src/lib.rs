@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod app;
 pub mod background;
+mod body;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -51,8 +51,9 @@ pub async fn authenticate(app: &App, parts: &Parts, form: &Form) -> Result<Calle
     let client = client.filter(|client| client.enabled);
     let certificate = match &attempt {
         Attempt::Secret { method, secret, .. } => by_secret(client.as_deref(), *method, secret)?,
-        Attempt::Assertion { jwt, .. } => by_assertion(app, client.as_deref(), jwt).await?,
-        Attempt::Name { .. } => by_name(app, client.as_deref(), parts).await?,
+        // On the heap, for these are large and rare: every request's own future would be as large.
+        Attempt::Assertion { jwt, .. } => Box::pin(by_assertion(app, client.as_deref(), jwt)).await?,
+        Attempt::Name { .. } => Box::pin(by_name(app, client.as_deref(), parts)).await?,
     };
     Ok(Caller { client: client.ok_or_else(refused)?, stamp, certificate })
 }
@@ -105,16 +106,17 @@ fn basic(value: &[u8]) -> Option<(String, String)> {
     if !scheme.eq_ignore_ascii_case(b"basic ") {
         return None;
     }
-    let pair = STANDARD.decode(encoded.trim_ascii()).ok()?;
-    let colon = pair.iter().position(|byte| *byte == b':')?;
-    let (id, secret) = pair.split_at_checked(colon)?;
-    Some((decoded(id)?, decoded(secret.get(1..)?)?))
+    let mut id = STANDARD.decode(encoded.trim_ascii()).ok()?;
+    let colon = id.iter().position(|byte| *byte == b':')?;
+    let secret = id.split_off(colon + 1);
+    id.truncate(colon);
+    Some((decoded(id)?, decoded(secret)?))
 }
 
-fn decoded(half: &[u8]) -> Option<String> {
-    let half = std::str::from_utf8(half).ok()?;
-    if !half.contains(['%', '+']) {
-        return Some(half.to_owned());
+fn decoded(half: Vec<u8>) -> Option<String> {
+    let half = String::from_utf8(half).ok()?;
+    if !half.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return Some(half);
     }
     form_urlencoded::parse(format!("x={}", half.replace('&', "%26")).as_bytes())
         .next()

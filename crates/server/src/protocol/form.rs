@@ -5,9 +5,11 @@ use axum::{
     http::{header, request::Parts},
 };
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use crate::protocol::error::ProtocolError;
+use crate::{
+    body::{Ungathered, gather},
+    protocol::error::ProtocolError,
+};
 
 /// The parameters of a request. Those without a value count as absent (RFC 6749 section 3.1).
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -76,11 +78,10 @@ pub async fn read_form(request: Request, limit: usize) -> Result<(Parts, Form), 
 
 /// Reads a body of at most `limit` bytes.
 pub async fn read_body(body: axum::body::Body, limit: usize) -> Result<Bytes, ProtocolError> {
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(why) if why.is::<LengthLimitError>() => Err(ProtocolError::too_large()),
-        Err(_) => Err(ProtocolError::invalid_request("the request body broke off")),
-    }
+    gather(body, limit).await.map_err(|why| match why {
+        Ungathered::TooLarge => ProtocolError::too_large(),
+        Ungathered::Broken => ProtocolError::invalid_request("the request body broke off"),
+    })
 }
 
 #[cfg(test)]

@@ -150,11 +150,17 @@ struct Confirmation<'a> {
 
 impl Answer<'_> {
     fn text(&self) -> Result<String, ProtocolError> {
-        serde_json::to_string(self).map_err(|why| {
+        let mut text = Vec::with_capacity(Self::USUAL_BYTES);
+        let unwritable = |why: &dyn std::fmt::Display| {
             tracing::error!(error = %why, "cannot write an introspection answer");
             ProtocolError::server_error()
-        })
+        };
+        serde_json::to_writer(&mut text, self).map_err(|why| unwritable(&why))?;
+        String::from_utf8(text).map_err(|why| unwritable(&why))
     }
+
+    /// Room for nearly every answer, so that it need not grow while it is written.
+    const USUAL_BYTES: usize = 512;
 }
 
 fn describe_access_token<'a>(app: &'a App, caller: &'a Client, token: &TokenView<'a>) -> Answer<'a> {

@@ -11,9 +11,8 @@ use std::{
 };
 
 use axum::body::Body as RouterBody;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::FutureExt;
-use http_body_util::BodyExt;
 use hyper::{
     Request, Response, StatusCode,
     body::{Body, Frame, Incoming, SizeHint},
@@ -23,6 +22,7 @@ use tokio::time::timeout;
 use tower::Service;
 
 use super::connection::{Open, Shared};
+use crate::body::{Ungathered, gather};
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
 pub(super) async fn answer<P>(
@@ -46,7 +46,12 @@ where
     let body = match body.is_end_stream() {
         true => RouterBody::empty(),
         // Before the router runs, so that no handler ever waits for a slow client.
-        false => within(limits.request, gather(body, limits.body_bytes)).await.ok_or(Refusal::SlowBody)??,
+        false => match within(limits.request, gather(body, limits.body_bytes)).await {
+            Some(Ok(whole)) => RouterBody::from(whole),
+            Some(Err(Ungathered::TooLarge)) => return Err(Refusal::LargeBody),
+            Some(Err(Ungathered::Broken)) => return Err(Refusal::BrokenBody),
+            None => return Err(Refusal::SlowBody),
+        },
     };
     head.extensions.insert(shared.peer.clone());
     let mut router = shared.router.clone();
@@ -66,30 +71,6 @@ async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T
         return Some(output);
     }
     timeout(limit, future).await.ok()
-}
-
-/// The whole body; one that arrived in one piece, as most do, is not copied.
-async fn gather(mut body: Incoming, most: usize) -> Result<RouterBody, Refusal> {
-    let most_u64 = u64::try_from(most).unwrap_or(u64::MAX);
-    if body.size_hint().lower() > most_u64 {
-        return Err(Refusal::LargeBody);
-    }
-    let mut first = Bytes::new();
-    let mut all = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Refusal::BrokenBody)?.into_data() else { continue };
-        if first.len() + all.len() + data.len() > most {
-            return Err(Refusal::LargeBody);
-        }
-        if first.is_empty() && all.is_empty() {
-            first = data;
-        } else {
-            all.extend_from_slice(&std::mem::take(&mut first));
-            all.extend_from_slice(&data);
-        }
-    }
-    let whole = if all.is_empty() { first } else { all.freeze() };
-    Ok(RouterBody::from(whole))
 }
 
 /// Why the router did not answer.
