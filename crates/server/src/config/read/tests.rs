@@ -119,6 +119,7 @@ fn one_mistake_is_reported_by_its_key_with_what_was_found_and_expected() {
         ("[sessions]\nuser_key = 'email'", &[], "sessions.user_key", "\"user_name\" or \"id\""),
         ("[sessions]\nuser_key = 'id'\nhash_user_key = true", &[], "sessions.hash_user_key", "only for user names"),
         ("[proxy]\ndevice_header = 'x-device'", &[], "proxy.trusted", "`proxy.device_header` needs a trusted peer"),
+        ("[proxy]\ndevice_id_kind = 'serial'", &[], "proxy.device_id_kind", "one of mdm, udid, certificate"),
         ("[limits]\nheader_bytes = 100", &[], "limits.header_bytes", "from 8192"),
         ("[limits]\nconnections = 0", &[], "limits.connections", "from 1"),
         ("[tls]\ncertificate = 'a'", &[], "tls.key", "together"),
