@@ -54,3 +54,25 @@ pub async fn find(app: &App, names: &[ExternalId]) -> Result<Option<Device>, Sto
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, SerialNumber};
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_nobody_vouches_for_has_only_its_thumbprint() {
+        let mut params = CertificateParams::new(vec!["PC1.example".to_owned()]).unwrap();
+        params.serial_number = Some(SerialNumber::from(vec![0x0a, 0x1b]));
+        let der = params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec();
+        let names = |chain_verified| {
+            let names = certificate_names(&ClientCertificate { der: der.clone(), chain_verified });
+            names.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let thumbprint = format!("certificate:{}", rescind_jose::certificate_thumbprint(&der));
+        assert_eq!(names(false), [thumbprint.as_str()]);
+        let serial = "certificate_serial:CN=rcgen self signed cert#A1B";
+        assert_eq!(names(true), [thumbprint.as_str(), serial, "certificate_san:pc1.example"]);
+    }
+}

@@ -18,6 +18,7 @@ mod browsing;
 mod certificates;
 mod client_authentication;
 mod codes;
+mod devices;
 mod discovery;
 mod introspection;
 mod keys;
