@@ -119,7 +119,6 @@ fn one_mistake_is_reported_by_its_key_with_what_was_found_and_expected() {
         ("[sessions]\nuser_key = 'email'", &[], "sessions.user_key", "\"user_name\" or \"id\""),
         ("[sessions]\nuser_key = 'id'\nhash_user_key = true", &[], "sessions.hash_user_key", "only for user names"),
         ("[proxy]\ndevice_header = 'x-device'", &[], "proxy.trusted", "`proxy.device_header` needs a trusted peer"),
-        ("[proxy]\ndevice_id_kind = 'serial'", &[], "proxy.device_id_kind", "one of mdm, udid, certificate"),
         ("[limits]\nheader_bytes = 100", &[], "limits.header_bytes", "from 8192"),
         ("[limits]\nconnections = 0", &[], "limits.connections", "from 1"),
         ("[tls]\ncertificate = 'a'", &[], "tls.key", "together"),
@@ -194,6 +193,15 @@ fn a_master_key_is_read_and_never_shown() {
     assert!(!shown.contains("ab12"), "{shown}");
     let both = mistakes("master_key_file = 'k'", &[("RESCIND_MASTER_KEY", &key)]);
     assert_eq!(both[0].key, "master_key_file");
+}
+
+#[test]
+fn a_device_header_holds_ids_of_a_known_kind() {
+    let found = mistakes("[proxy]\ndevice_id_kind = 'serial'", &[]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].key == "proxy.device_id_kind" && found[0].why.contains("one of mdm, udid,"), "{found:?}");
+    let config = read("[proxy]\ndevice_id_kind = 'udid'", &[]).unwrap();
+    assert_eq!((config.proxy.device_id_kind, Proxy::default().device_id_kind.name()), (ExternalIdKind::Udid, "mdm"));
 }
 
 #[test]
