@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod deliveries;
 pub mod egress;
+pub mod external_id;
 pub mod keys;
 pub mod master_key;
 pub mod pace;

@@ -4,12 +4,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::http::HeaderMap;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::Proxy;
 
-pub use distinguished_name::subject_dn;
+pub use alternative_names::{alternative_names, dns_names};
+pub use distinguished_name::{issuer_dn, subject_dn};
 
+mod alternative_names;
 mod distinguished_name;
 
 /// The other end of a TCP connection; every request carries it as an extension.
@@ -57,6 +59,17 @@ pub fn client_certificate(peer: &Peer, headers: &HeaderMap, proxy: &Proxy) -> Op
     }
     let der = peer.certificate.clone()?;
     Some(ClientCertificate { der, chain_verified: peer.chain_verified })
+}
+
+/// What a trusted proxy says in its header of which managed device a request comes from.
+///
+/// As with certificates, a header from any other peer is ignored, and so is one given twice.
+#[must_use]
+pub fn device_name<'a>(peer: &Peer, headers: &'a HeaderMap, proxy: &Proxy) -> Option<&'a str> {
+    let name = proxy.device_header.as_ref().filter(|_| is_trusted(peer.address.ip(), proxy))?;
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?.trim();
+    (values.next().is_none() && !value.is_empty()).then_some(value)
 }
 
 /// The client's address: the peer's, or behind trusted proxies the last one in `X-Forwarded-For` that is not theirs.
@@ -130,16 +143,10 @@ fn parse(der: &[u8]) -> Option<X509Certificate<'_>> {
     }
 }
 
-/// The DNS names among a certificate's subject alternative names, in lower case.
+/// A certificate's serial number, hexadecimal: unique among the certificates of its issuer.
 #[must_use]
-pub fn dns_names(der: &[u8]) -> Vec<String> {
-    let Some(certificate) = parse(der) else { return Vec::new() };
-    let Ok(Some(names)) = certificate.subject_alternative_name() else { return Vec::new() };
-    let dns = names.value.general_names.iter().filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
-        _ => None,
-    });
-    dns.collect()
+pub fn serial_number(der: &[u8]) -> Option<String> {
+    parse(der).map(|certificate| certificate.raw_serial_as_string())
 }
 
 #[cfg(test)]

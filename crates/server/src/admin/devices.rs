@@ -1,7 +1,7 @@
 //! Managed devices. They are switched off, never removed: a sign-in on one must go on meaning that one.
 
 use axum::response::Response;
-use rescind_ledger::{Device, Lane, Reads, Timestamp};
+use rescind_ledger::{Device, Lane, LedgerError, Reads, StoreError, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use super::{
     target::load_device,
     users::{show_ended, yes},
 };
-use crate::clock::fresh_id;
+use crate::{app::App, clock::fresh_id, external_id};
 
 /// A device as people write it.
 #[derive(Serialize, Deserialize)]
@@ -36,9 +36,11 @@ pub(super) async fn add(call: Call) -> Result<Response, Problem> {
     let form: DeviceForm = call.body()?;
     let device = form.device(fresh_id("d_"), call.app.now())?;
     let shown = show_device(&device);
-    let initiator = call.initiator.clone();
-    call.app.queue.submit(Lane::Issuing, move |door| door.put_device(&device, &initiator)).await?;
-    Ok(created(&shown))
+    let (initiator, new) = (call.initiator.clone(), device.clone());
+    match call.app.queue.submit(Lane::Issuing, move |door| door.put_device(&new, &initiator)).await {
+        Ok(_) => Ok(created(&shown)),
+        Err(why) => Err(refusal(&call.app, &device, why).await),
+    }
 }
 
 pub(super) async fn list(call: Call) -> Result<Response, Problem> {
@@ -56,13 +58,35 @@ pub(super) async fn change(call: Call) -> Result<Response, Problem> {
     let before = load_device(&call.app, call.id()?).await?;
     let after = patched(&DeviceForm::of(&before), &patch)?.device(before.id.clone(), before.created_at)?;
     let mut shown = show_device(&after);
-    let initiator = call.initiator.clone();
+    let (initiator, new) = (call.initiator.clone(), after.clone());
     let changing = call.app.queue.submit(Lane::Ending, move |door| {
         unchanged(door.find_device(&before.id)?.as_ref(), &before)?;
-        door.put_device(&after, &initiator)
+        door.put_device(&new, &initiator)
     });
-    show_ended(&mut shown, changing.await?);
-    Ok(ok(&shown))
+    match changing.await {
+        Ok(ended) => {
+            show_ended(&mut shown, ended);
+            Ok(ok(&shown))
+        }
+        Err(why) => Err(refusal(&call.app, &after, why).await),
+    }
+}
+
+/// A conflict says which of the names is another device's.
+async fn refusal(app: &App, device: &Device, why: LedgerError) -> Problem {
+    if !matches!(why, LedgerError::Store(StoreError::Conflict(_))) {
+        return why.into();
+    }
+    for (kind, value) in &device.external_ids {
+        match app.records.store.find_device_by_external_id(kind, value).await {
+            Ok(Some(other)) if other.id != device.id => {
+                return Problem::taken(&format!("a device with the `{kind}` id `{value}`"));
+            }
+            Ok(_) => {}
+            Err(why) => return why.into(),
+        }
+    }
+    why.into()
 }
 
 fn show_device(device: &Device) -> Value {
@@ -85,11 +109,17 @@ impl DeviceForm {
     }
 
     fn device(self, id: String, created_at: Timestamp) -> Result<Device, Problem> {
-        let unnamed = self.external_ids.iter().any(|id| id.kind.is_empty() || id.value.is_empty());
-        if self.name.trim().is_empty() || unnamed {
-            return Err(Problem::refused("a device and each of its external ids have a name"));
+        if self.name.trim().is_empty() {
+            return Err(Problem::refused("a device has a name"));
         }
-        let external_ids = self.external_ids.into_iter().map(|id| (id.kind, id.value)).collect();
+        let mut external_ids: Vec<(String, String)> = Vec::new();
+        for written in self.external_ids {
+            let read = external_id::ExternalId::named(&written.kind, &written.value);
+            let pair = read.map_err(|why| Problem::refused(why.to_string()))?.into_pair();
+            if !external_ids.contains(&pair) {
+                external_ids.push(pair);
+            }
+        }
         Ok(Device { id, name: self.name, external_ids, enabled: self.enabled, created_at })
     }
 }

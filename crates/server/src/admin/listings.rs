@@ -8,7 +8,7 @@ use super::{
     call::{Call, Query, ok},
     problem::Problem,
     state,
-    target::load_user,
+    target::{load_device, load_user},
 };
 use crate::app::App;
 
@@ -22,13 +22,17 @@ async fn filter(app: &App, query: Query<'_>) -> Result<Filter, Problem> {
         Some(user) => Some(load_user(app, user).await?.id),
         None => None,
     };
+    let device = match query.find("device") {
+        Some(device) => Some(load_device(app, device).await?.id),
+        None => None,
+    };
     Ok(Filter {
         user,
         client: own("client"),
         audience: own("api"),
         session: own("session"),
         grant: own("grant"),
-        device: own("device"),
+        device,
         token: own("token"),
         live_at: query.flag("live", true)?.then(|| app.now()),
     })

@@ -7,7 +7,7 @@ use rescind_ledger::{Client, Device, Filter, Hash, Kind, Reads, Target, User};
 use serde::Deserialize;
 
 use super::{call::Query, keys, problem::Problem};
-use crate::app::App;
+use crate::{app::App, external_id::ExternalId};
 
 /// A target as people write it. `kind` says which of the other members must be there, and no other may: so a member that
 /// got lost on the way cannot turn one user's access to one application into everybody's.
@@ -20,6 +20,7 @@ pub(super) struct Named {
     pub(super) grant: Option<String>,
     pub(super) session: Option<String>,
     pub(super) key: Option<String>,
+    /// An id, or an external id as `kind:value`.
     pub(super) device: Option<String>,
     /// An id or a user name.
     pub(super) user: Option<String>,
@@ -196,8 +197,17 @@ pub(super) fn load_client(app: &App, id: &str) -> Result<Arc<Client>, Problem> {
     app.live.client(id).ok_or_else(|| Problem::unknown("client", id))
 }
 
-pub(super) async fn load_device(app: &App, id: &str) -> Result<Device, Problem> {
-    app.records.store.find_device(id).await?.ok_or_else(|| Problem::unknown("device", id))
+/// A device by id, or by an external id, written `kind:value`. No id has a colon.
+pub(super) async fn load_device(app: &App, name: &str) -> Result<Device, Problem> {
+    let store = &app.records.store;
+    let found = match name.split_once(':') {
+        Some((kind, value)) => {
+            let id = ExternalId::named(kind, value).map_err(|why| Problem::invalid(why.to_string()))?;
+            store.find_device_by_external_id(id.kind(), id.value()).await?
+        }
+        None => store.find_device(name).await?,
+    };
+    found.ok_or_else(|| Problem::unknown("device", name))
 }
 
 /// A registered API, or the issuer itself: it is the audience of tokens that are for its own endpoints.

@@ -369,9 +369,13 @@ pub(super) enum DeviceCommand {
     /// Lists devices.
     List(PageArguments),
     /// Shows a device.
-    Show { device: String },
+    Show {
+        /// Its id, or an external id as KIND:VALUE.
+        device: String,
+    },
     /// Changes a device. Switching it off ends what was issued on it.
     Set {
+        /// Its id, or an external id as KIND:VALUE.
         device: String,
         #[command(flatten)]
         switch: SwitchArguments,

@@ -22,7 +22,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{arguments::DemoArguments, connection::Connection, serve};
 use crate::config::{self, Config};
-use company::Company;
+use company::{Company, DEVICE_HEADER};
 use folder::Folder;
 use portal::Portal;
 use show::{heading, note};
@@ -60,12 +60,14 @@ async fn on_a_throw_away_server(arguments: &DemoArguments) -> anyhow::Result<()>
     outcome
 }
 
-/// Development mode, any free port; long-lived tokens, so that what is printed at the end still works after lunch.
+/// Development mode, any free port; long-lived tokens, so that what is printed at the end still works after lunch. The demo
+/// is its own proxy: its browsers name the device they are on.
 fn configuration(folder: &Folder) -> anyhow::Result<Config> {
     const TEXT: &str = "listen = \"127.0.0.1:0\"\ndevelopment = true\nlifetimes.access_token_secs = 28_800\n\
                         limits.shutdown_secs = 1\n";
     // Whatever is set for a real server here must not reach this one.
-    let mut config = config::from_toml(TEXT, [])?;
+    let text = format!("{TEXT}proxy.trusted = [\"127.0.0.1\"]\nproxy.device_header = {DEVICE_HEADER:?}\n");
+    let mut config = config::from_toml(&text, [])?;
     config.data_dir = folder.path().to_owned();
     Ok(config)
 }

@@ -6,6 +6,8 @@ mod written;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use crate::external_id::ExternalIdKind;
+
 pub use network::NotANetwork;
 pub use read::{ConfigError, Mistakes, from_toml, load};
 
@@ -55,8 +57,8 @@ pub struct Proxy {
     pub client_certificate_verified: bool,
     /// The header in which such a peer names the managed device that a request comes from.
     pub device_header: Option<String>,
-    /// Which kind of external id stands in that header, such as `mdm`.
-    pub device_id_kind: String,
+    /// Which kind of external id stands in that header.
+    pub device_id_kind: ExternalIdKind,
 }
 
 /// An address range.

@@ -14,6 +14,7 @@ use super::{
     Config, Egress, Lifetimes, Limits, MasterKeySource, Network, Proxy, Registration, SessionLimits, Sessions, Tls,
     UserKey, written::Written,
 };
+use crate::external_id::ExternalIdKind;
 
 /// One mistake: where it stands and why it is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,7 +172,9 @@ fn proxy(w: &mut Written) -> Proxy {
         device_header: w
             .parsed("proxy.device_header", "a header name", |t| t.parse::<axum::http::HeaderName>().ok())
             .map(|name| name.as_str().to_owned()),
-        device_id_kind: w.text("proxy.device_id_kind").unwrap_or_else(|| "mdm".to_owned()),
+        device_id_kind: w
+            .parsed("proxy.device_id_kind", &format!("one of {}", ExternalIdKind::names()), ExternalIdKind::find)
+            .unwrap_or_default(),
     };
     let believed = [
         ("proxy.client_certificate_header", proxy.client_certificate_header.is_some()),

@@ -1,14 +1,23 @@
-//! A certificate's subject in the text form of RFC 4514, in which clients register it (RFC 8705 section 2.1.2).
+//! A certificate's subject and issuer in the text form of RFC 4514, in which clients register it (RFC 8705 section 2.1.2).
 
 use std::fmt::Write;
 
-use x509_parser::x509::AttributeTypeAndValue;
+use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
 /// The subject, last part first as RFC 4514 section 2.1 says; `None` if it is no certificate.
 #[must_use]
 pub fn subject_dn(der: &[u8]) -> Option<String> {
-    let certificate = super::parse(der)?;
-    let parts: Vec<_> = certificate.subject().iter_rdn().collect();
+    text_of(super::parse(der)?.subject())
+}
+
+/// The issuer, in the same form.
+#[must_use]
+pub fn issuer_dn(der: &[u8]) -> Option<String> {
+    text_of(super::parse(der)?.issuer())
+}
+
+fn text_of(name: &X509Name<'_>) -> Option<String> {
+    let parts: Vec<_> = name.iter_rdn().collect();
     let mut text = String::new();
     for (n, part) in parts.into_iter().rev().enumerate() {
         if n > 0 {

@@ -1,7 +1,7 @@
 use std::net::Ipv4Addr;
 
 use axum::http::HeaderValue;
-use rcgen::{CertificateParams, DnType, DnValue, KeyPair, string::Ia5String};
+use rcgen::{CertificateParams, DnType, DnValue, KeyPair, OtherNameValue, SanType, SerialNumber, string::Ia5String};
 
 use super::*;
 
@@ -76,6 +76,49 @@ fn a_header_given_twice_or_holding_no_certificate_is_ignored() {
         let sent = headers(&[(HEADER, value)]);
         assert_eq!(client_certificate(&peer([10, 0, 0, 1]), &sent, &proxy()), None, "{value}");
     }
+}
+
+#[test]
+fn a_trusted_proxy_names_the_device_once_and_nobody_else_does() {
+    let named = |address, values: &[&'static str]| {
+        let mut sent = HeaderMap::new();
+        for value in values {
+            sent.append("x-device", HeaderValue::from_static(value));
+        }
+        let proxy = Proxy { device_header: Some("x-device".to_owned()), ..proxy() };
+        device_name(&peer(address), &sent, &proxy).map(str::to_owned)
+    };
+    assert_eq!(named([10, 0, 0, 1], &[" d1 "]).as_deref(), Some("d1"));
+    assert_eq!(named([192, 0, 2, 1], &["d1"]), None);
+    for nothing in [&["d1", "d1"][..], &["d1", ""], &[""], &[]] {
+        assert_eq!(named([10, 0, 0, 1], nothing), None, "{nothing:?}");
+    }
+    let sent = headers(&[("x-device", "d1")]);
+    assert_eq!(device_name(&peer([10, 0, 0, 1]), &sent, &proxy()), None, "without the setting");
+}
+
+#[test]
+fn a_certificate_tells_its_issuer_serial_and_alternative_names() {
+    let text = |text: &str| Ia5String::try_from(text).unwrap();
+    let upn = (vec![1, 3, 6, 1, 4, 1, 311, 20, 2, 3], OtherNameValue::Utf8String("Ada@corp".to_owned()));
+    let other = (vec![1, 2, 3], OtherNameValue::Utf8String("something else".to_owned()));
+    let mut params = CertificateParams::default();
+    params.serial_number = Some(SerialNumber::from(vec![0x0a, 0x1b]));
+    params.distinguished_name.push(DnType::OrganizationName, "Acme");
+    params.subject_alt_names = vec![
+        SanType::DnsName(text("PC1.example")),
+        SanType::Rfc822Name(text("ada@example.org")),
+        SanType::URI(text("urn:device:A")),
+        SanType::IpAddress(Ipv4Addr::LOCALHOST.into()),
+        SanType::OtherName(other),
+        SanType::OtherName(upn),
+    ];
+    let made = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+    assert_eq!(alternative_names(made.der()), ["PC1.example", "ada@example.org", "urn:device:A", "Ada@corp"]);
+    assert_eq!(serial_number(made.der()).as_deref(), Some("0a:1b"));
+    assert_eq!(issuer_dn(made.der()), subject_dn(made.der()));
+    assert!(issuer_dn(made.der()).unwrap().contains("O=Acme"));
+    assert_eq!((alternative_names(b"none").len(), serial_number(b"none"), issuer_dn(b"none")), (0, None, None));
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub mod certificate;
 pub mod client_auth;
 pub mod consent;
 pub mod cors;
+pub mod device;
 pub mod discovery;
 pub mod end_session;
 pub mod error;

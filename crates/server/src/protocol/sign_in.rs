@@ -13,11 +13,12 @@ use rescind_ledger::{Authentication, Kind, Lane, LedgerError, Reads, Secret, Ses
 use crate::{
     app::App,
     clock::{fresh_id, random},
+    external_id::ExternalId,
     peer::{self, Peer},
     protocol::{
         authorize::{self, Visit},
         browser::{FormKind, Posted},
-        flow,
+        device, flow,
         issue::Progress,
         pages::{self, Ask, Site},
         password,
@@ -34,6 +35,9 @@ pub enum SignInError {
     /// No such user, a wrong password, or an account that is switched off: nobody is told which.
     #[error("user name and password do not match")]
     Refused,
+    /// The device it comes from is switched off.
+    #[error("this device is not allowed to sign in")]
+    DeviceDisabled,
     /// The user was revoked while the password was checked.
     #[error("something was revoked meanwhile")]
     Revoked,
@@ -62,6 +66,8 @@ pub struct Credentials<'a> {
     pub password: &'a str,
     pub address: Option<IpAddr>,
     pub user_agent: Option<String>,
+    /// What the request says of the device it comes from, as [`device::names`] reads it.
+    pub device_names: &'a [ExternalId],
 }
 
 /// The authentication source of users who sign in with a password of ours.
@@ -76,9 +82,10 @@ pub struct Begun {
 /// Begins a session.
 ///
 /// # Errors
-/// [`SignInError::Refused`] for wrong credentials of any kind.
+/// [`SignInError::Refused`] for wrong credentials of any kind; [`SignInError::DeviceDisabled`] before they are looked at.
 pub async fn sign_in(app: &App, credentials: Credentials<'_>) -> Result<Begun, SignInError> {
     let position = stamp(app).await;
+    let device = find_device(app, credentials.device_names).await?;
     app.pace.at("read user").await;
     let user = app.records.store.find_user_by_name(credentials.user_name).await?;
     let user = prove(app, user, credentials.password).await?;
@@ -90,7 +97,7 @@ pub async fn sign_in(app: &App, credentials: Credentials<'_>) -> Result<Begun, S
         cookie: cookie.hash(),
         user: user.id,
         source: PASSWORD_SOURCE.to_owned(),
-        device: None,
+        device,
         ip: credentials.address.map(|address| address.to_string()),
         user_agent: credentials.user_agent,
         position,
@@ -127,6 +134,17 @@ pub async fn reauthenticate(app: &App, known: &KnownSession, password: &str) -> 
 async fn stamp(app: &App) -> Position {
     app.pace.at("stamp").await;
     app.live.stamp()
+}
+
+/// The id of the device that a sign-in comes from, if it is known and may be used.
+async fn find_device(app: &App, names: &[ExternalId]) -> Result<Option<String>, SignInError> {
+    match device::find(app, names).await? {
+        Some(device) if !device.enabled => {
+            tracing::info!(device = device.id, "a sign-in on a device that is switched off was refused");
+            Err(SignInError::DeviceDisabled)
+        }
+        found => Ok(found.map(|device| device.id)),
+    }
 }
 
 async fn prove(app: &App, user: Option<User>, password: &str) -> Result<User, SignInError> {
@@ -171,7 +189,9 @@ async fn answer(app: &App, request: Request) -> Result<Response, Trouble> {
         Ok(attempt) => attempt,
         Err(too_many) => return slow_down(ask_credentials(app, &mut visit, Some(Wrong::TooMany)).await?, too_many),
     };
-    let credentials = Credentials { user_name: typed, password, address, user_agent: user_agent(&parts) };
+    let device_names = device::names(app, &parts);
+    let user_agent = user_agent(&parts);
+    let credentials = Credentials { user_name: typed, password, address, user_agent, device_names: &device_names };
     match sign_in(app, credentials).await {
         Ok(begun) => {
             app.throttle.give_back(&attempt);
@@ -180,6 +200,11 @@ async fn answer(app: &App, request: Request) -> Result<Response, Trouble> {
                 return ask_credentials(app, &mut visit, Some(Wrong::Person)).await;
             }
             authorize::go_on(app, visit, Progress::Authenticated).await
+        }
+        Err(SignInError::DeviceDisabled) => {
+            // Nobody looked at the password: nothing was guessed.
+            app.throttle.give_back(&attempt);
+            Err(Trouble::DeviceDisabled)
         }
         Err(why) => ask_credentials(app, &mut visit, Some(wrong(why)?)).await,
     }
@@ -229,6 +254,7 @@ impl Wrong {
 
 fn wrong(why: SignInError) -> Result<Wrong, Trouble> {
     match why {
+        SignInError::DeviceDisabled => Err(Trouble::DeviceDisabled),
         SignInError::Refused => Ok(Wrong::Password),
         SignInError::Revoked => Ok(Wrong::Meanwhile),
         SignInError::Ledger(why) => Err(why.into()),

@@ -23,6 +23,8 @@ pub enum Trouble {
     Answered,
     /// The request makes no sense, or nothing in it can be trusted.
     BadRequest(&'static str),
+    /// The device it comes from is switched off.
+    DeviceDisabled,
     /// The pending request is gone or too old.
     Expired,
     /// The form did not come from a page of ours in this browser.
@@ -45,6 +47,11 @@ impl Trouble {
                 "Go back to the application. If you are not signed in there, start again from it.",
             ),
             Self::BadRequest(explanation) => (StatusCode::BAD_REQUEST, "This link does not work", explanation),
+            Self::DeviceDisabled => (
+                StatusCode::FORBIDDEN,
+                "This device is not allowed to sign in",
+                "It has been switched off. Use another one, or ask those who look after your organisation's devices.",
+            ),
             Self::Expired => (
                 StatusCode::BAD_REQUEST,
                 "This page has expired",

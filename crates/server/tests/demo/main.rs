@@ -70,7 +70,7 @@ fn every_command_it_prints_works_when_pasted_and_so_does_the_portal() {
     let mut demo = Demo::start(&FEW);
     let screen = demo.read_until("Ctrl-C");
     let commands = screen.commands();
-    assert_eq!(commands.len(), 7, "{screen}");
+    assert_eq!(commands.len(), 9, "{screen}");
     let portal = Portal::of(&screen);
     assert!(portal.sign_in().contains("200, Alan Turing"));
 
@@ -88,6 +88,9 @@ fn every_command_it_prints_works_when_pasted_and_so_does_the_portal() {
     assert!(answer("sessions list").contains("active"), "{}", answer("sessions list"));
     assert!(answer("--preview").contains("access tokens"), "{}", answer("--preview"));
     assert!(answer("--reason").contains("revoked"), "{}", answer("--reason"));
+    let on_the_phone = answer("phone-of-ada --preview");
+    assert!(on_the_phone.lines().any(|line| line.contains("sessions") && line.contains('1')), "{on_the_phone}");
+    assert!(answer("phone-of-ada --reason").contains("revoked"), "{}", answer("phone-of-ada --reason"));
     assert!(answer("revocations list").contains("left_company"), "{}", answer("revocations list"));
 
     let again = shell(commands.iter().find(|command| command.contains("/userinfo")).unwrap(), demo.home());

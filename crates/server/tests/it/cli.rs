@@ -180,6 +180,27 @@ fn what_is_revoked_on_the_command_line_is_dead_and_explained() {
 }
 
 #[test]
+fn a_device_is_named_by_what_others_call_it() {
+    const GUID: &str = "0a1b2c3d-0000-4000-8000-00000000000a";
+    let host = Host::started();
+    let (written, name) = (format!("mdm={{{}}}", GUID.to_uppercase()), format!("mdm:{GUID}"));
+    let added = host.json(&["device", "add", "Tablet", "--external-id", &written, "--external-id", "udid=A-1"]);
+    assert_eq!(added["external_ids"][0], json!({"kind": "mdm", "value": GUID}));
+    assert_eq!(host.json(&["device", "show", &name])["id"], added["id"]);
+    assert_eq!(host.json(&["device", "set", "udid:a-1", "--name", "Old tablet"])["id"], added["id"]);
+    let conflict = host.run(&["device", "add", "Other", "--external-id", &format!("mdm={GUID}")]);
+    let said = format!("rescind: a device with the `mdm` id `{GUID}` already exists\n");
+    assert_eq!((conflict.code(), conflict.stderr()), (1, said));
+    assert_eq!(host.json(&["revoke", "device", &name, "--preview"])["target"]["device"], added["id"]);
+    let ended = host.json(&["revoke", "device", &name, "--reason", "device_retired"]);
+    assert_eq!(ended["target"]["device"], added["id"]);
+    assert_eq!(host.run(&["revoke", "device", "mdm:nobody"]).stderr(), "rescind: no device `mdm:nobody` is known\n");
+    assert!(host.run(&["revoke", "device", "planet:x"]).stderr().contains("unknown kind of external id"));
+    assert_eq!(host.json(&["sessions", "list", "--device", &name])["items"], json!([]));
+    assert_eq!(host.json(&["status"])["ledger"]["head"], "1-1", "only one of these orders was one");
+}
+
+#[test]
 fn a_command_that_fails_says_so_in_one_line_and_by_its_exit_code() {
     let mut host = Host::started();
     let unknown = host.run(&["revoke", "user", "nobody"]);

@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use reqwest::{Client, Identity, RequestBuilder, redirect::Policy};
+use reqwest::{Client, Identity, RequestBuilder, header::HeaderMap, redirect::Policy};
 use rescind_jose::certificate_thumbprint;
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ pub(crate) struct Signer {
 }
 
 impl Signer {
-    fn make() -> Result<Self> {
+    pub(crate) fn make() -> Result<Self> {
         let key = KeyPair::generate()?;
         let mut parameters = CertificateParams::new(Vec::new())?;
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -59,7 +59,13 @@ impl Shown {
 
 /// A caller on a connection of its own.
 fn caller(authority: &Authority, shown: Option<&Shown>) -> Result<Client> {
+    caller_with(authority, shown, HeaderMap::new())
+}
+
+/// The same with headers in every request.
+pub(crate) fn caller_with(authority: &Authority, shown: Option<&Shown>, headers: HeaderMap) -> Result<Client> {
     let builder = Client::builder().redirect(Policy::none()).no_proxy().tls_certs_only([authority.root()?]);
+    let builder = builder.default_headers(headers);
     Ok(match shown {
         Some(shown) => {
             builder.identity(Identity::from_pem(format!("{}{}", shown.key, shown.pem).as_bytes())?).build()?
@@ -92,11 +98,16 @@ pub(crate) fn token(http: &Client, app: &Application<'_>) -> RequestBuilder {
 }
 
 async fn with_tls(authority: &Authority, signer: &Signer) -> Result<Server> {
+    with_tls_and(authority, signer, "").await
+}
+
+/// The same with more lines in the configuration.
+pub(crate) async fn with_tls_and(authority: &Authority, signer: &Signer, lines: &str) -> Result<Server> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("client-ca.pem");
     std::fs::write(&file, &signer.pem)?;
     let line = format!("client_ca = {file:?}\n");
-    Server::start_as(Setup { tls: Some((authority, &line)), ..Setup::default() }).await
+    Server::start_as(Setup { lines, tls: Some((authority, &line)), ..Setup::default() }).await
 }
 
 #[tokio::test]

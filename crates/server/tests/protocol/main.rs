@@ -19,6 +19,7 @@ mod browsing;
 mod certificates;
 mod client_authentication;
 mod codes;
+mod devices;
 mod discovery;
 mod fetched_keys;
 mod introspection;

@@ -171,7 +171,8 @@ impl House {
     }
 
     pub(crate) async fn try_sign_in(&self, name: &str) -> Option<String> {
-        let credentials = Credentials { user_name: name, password: PASSWORD, address: None, user_agent: None };
+        let credentials =
+            Credentials { user_name: name, password: PASSWORD, address: None, user_agent: None, device_names: &[] };
         sign_in(&self.app, credentials).await.ok().map(|begun| begun.cookie.reveal().to_owned())
     }
 

@@ -205,7 +205,8 @@ async fn agree(app: Arc<App>, scene: Scene) -> Answer {
 
 async fn begin_session(app: Arc<App>, scene: Scene) -> Answer {
     let name = scene.user.user_name.clone();
-    let credentials = Credentials { user_name: &name, password: PASSWORD, address: None, user_agent: None };
+    let credentials =
+        Credentials { user_name: &name, password: PASSWORD, address: None, user_agent: None, device_names: &[] };
     match sign_in(&app, credentials).await {
         Ok(begun) => signed_in(begun.session),
         Err(why) => refused(&why),

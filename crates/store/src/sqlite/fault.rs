@@ -50,6 +50,7 @@ fn taken(table: &'static str) -> &'static str {
     match table {
         "access_tokens" => "an access token with that hash or id",
         "codes" => "a code with that hash",
+        "device_external_ids" => "a device with that external id",
         "entries" => "an entry at that position",
         "epochs" => "an epoch with that number",
         "grants" => "a grant with that id",

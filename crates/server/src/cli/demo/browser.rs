@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use reqwest::{Response, Url, header};
 
 use super::{
-    company::Person,
+    company::{DEVICE_HEADER, Person},
     web::{Application, Pkce, Tokens, Web},
 };
 
@@ -17,12 +17,14 @@ const PAGES: usize = 4;
 /// One browser on one machine.
 pub(super) struct Browser {
     user_agent: String,
+    /// How device management calls the machine.
+    device: Option<String>,
     cookies: Mutex<BTreeMap<String, String>>,
 }
 
 impl Browser {
-    pub(super) fn on(machine: &str) -> Self {
-        Self { user_agent: format!("rescind demo on a {machine}"), cookies: Mutex::default() }
+    pub(super) fn on(machine: &str, device: Option<String>) -> Self {
+        Self { user_agent: format!("rescind demo on a {machine}"), device, cookies: Mutex::default() }
     }
 
     /// Goes to an application, signs in if asked to, agrees if asked to. Answers with what the application then gets.
@@ -68,12 +70,17 @@ impl Browser {
         }
     }
 
+    fn headers<'a>(&'a self, cookies: &'a str) -> Vec<(&'static str, &'a str)> {
+        let device = self.device.as_deref().map(|device| (DEVICE_HEADER, device));
+        [("cookie", cookies), ("user-agent", &self.user_agent)].into_iter().chain(device).collect()
+    }
+
     async fn open(&self, web: &Web, url: &str, fields: Option<&[(&str, &str)]>) -> anyhow::Result<Response> {
         let jar = |cookies: &BTreeMap<String, String>| {
             cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
         };
         let cookies = jar(&self.cookies.lock());
-        let response = web.browse(url, fields, &cookies, &self.user_agent).await?;
+        let response = web.browse(url, fields, &self.headers(&cookies)).await?;
         let mut cookies = self.cookies.lock();
         for cookie in response.headers().get_all(header::SET_COOKIE) {
             let pair = cookie.to_str()?.split(';').next().unwrap_or_default();

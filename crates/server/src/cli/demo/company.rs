@@ -28,6 +28,11 @@ pub(super) const ORDERS: &str = "https://orders.example";
 /// The identifier of an API beside it, which nobody revokes.
 pub(super) const PAYROLL: &str = "https://payroll.example";
 
+/// In which the demo's browsers say what device they are on, as a proxy would.
+pub(super) const DEVICE_HEADER: &str = "x-device-id";
+/// How many people have a phone that is managed.
+const PHONES: usize = 2;
+
 /// A member of staff.
 pub(super) struct Person {
     pub(super) user_name: String,
@@ -38,6 +43,11 @@ impl Person {
     /// What friends say.
     pub(super) fn first_name(&self) -> &str {
         self.name.split(' ').next().unwrap_or_default()
+    }
+
+    /// How device management calls the person's phone.
+    pub(super) fn phone(&self) -> String {
+        format!("phone-of-{}", self.user_name)
     }
 }
 
@@ -64,8 +74,10 @@ impl Company {
         let orders = add_api(admin, ORDERS, "Orders", &["orders.read", "orders.write"], "opaque").await?;
         let payroll = add_api(admin, PAYROLL, "Payroll", &["payroll.read"], "jwt").await?;
         let (portal, desk, reports) = add_applications(admin, portal).await?;
-        for device in ["Reception tablet", "Warehouse scanner"] {
-            admin.post("/devices", &json!({ "name": device })).await?;
+        for person in people.iter().take(PHONES) {
+            let id = json!({ "kind": "mdm", "value": person.phone() });
+            let device = json!({ "name": format!("{}'s phone", person.first_name()), "external_ids": [id] });
+            admin.post("/devices", &device).await?;
         }
         let company = Self { people, password, portal, desk, reports, orders, payroll };
         company.show();
@@ -82,7 +94,12 @@ impl Company {
         rows.add_row([self.reports.name, "service; acts for itself"]);
         rows.add_row(["Orders API", "asks the server about every token; opaque tokens"]);
         rows.add_row(["Payroll API", "the same; JWTs"]);
-        rows.add_row(["2 devices", "a tablet and a scanner, registered"]);
+        let phones: Vec<_> =
+            self.people.iter().take(PHONES).map(|one| format!("{}'s phone", one.first_name())).collect();
+        rows.add_row([
+            many(phones.len() as u64, "device"),
+            format!("{}: managed, so that sign-ins there name it", phones.join(", ")),
+        ]);
         print(&rows);
     }
 }

@@ -10,7 +10,7 @@ use anyhow::ensure;
 use super::{
     folder::Folder,
     show::{bold, heading, note},
-    tour::{ALAN, Tour},
+    tour::{ADA, ALAN, Tour},
 };
 
 /// Prints it. `dead` is a token that was revoked on the tour.
@@ -20,6 +20,10 @@ pub(super) async fn print(tour: &Tour<'_>, folder: &Folder, portal: &str, dead: 
     let status = held.refresh(tour.web).await?;
     ensure!(status == 200, "refresh answered {status}");
     let (who, user, live) = (held.person.first_name(), &held.person.user_name, held.access());
+    let (lost, phone) = {
+        let owner = &tour.issued.of(ADA)?.portal.person;
+        (owner.first_name(), owner.phone())
+    };
     let rescind = format!("{} --data-dir {}", program(), quoted(&folder.path().to_string_lossy()));
     let userinfo = format!("{}/userinfo", tour.web.issuer);
     heading("Try next");
@@ -36,6 +40,11 @@ pub(super) async fn print(tour: &Tour<'_>, folder: &Folder, portal: &str, dead: 
             "End it, and run the first command again".to_owned(),
             format!("{rescind} revoke user {user} --reason left_company"),
         ),
+        (
+            format!("See what was issued on {lost}'s phone, and take it back"),
+            format!("{rescind} revoke device mdm:{phone} --preview"),
+        ),
+        (String::new(), format!("{rescind} revoke device mdm:{phone} --reason device_retired")),
         ("See who ended what".to_owned(), format!("{rescind} revocations list")),
     ];
     for (what, command) in steps {

@@ -18,7 +18,8 @@ use super::{
     web::{Admin, Application, Tokens, Web, granted, number},
 };
 
-const MACHINES: [&str; 2] = ["laptop", "phone"];
+const PHONE: &str = "phone";
+const MACHINES: [&str; 2] = ["laptop", PHONE];
 /// How many the service asks for at once.
 const SERVICES: u32 = 32;
 /// How many requests are under way at once.
@@ -156,7 +157,8 @@ async fn sign_in_everywhere<'a>(
     let places = company.people.iter().flat_map(|person| MACHINES.map(|machine| (person, machine)));
     let signing_in = places.map(|(person, machine)| {
         async move {
-            let browser = Browser::on(machine);
+            // Not every phone is known to the server: on such a one, a session has no device.
+            let browser = Browser::on(machine, (machine == PHONE).then(|| person.phone()));
             let portal = browser.use_application(web, &company.portal, person, &company.password).await?;
             progress.more();
             let desk = browser.use_application(web, &company.desk, person, &company.password).await?;

@@ -21,7 +21,7 @@ pub(super) struct Tour<'a> {
 }
 
 /// The people of the tour, by their place in the company.
-const ADA: usize = 0;
+pub(super) const ADA: usize = 0;
 const GRACE: usize = 1;
 /// Still has access at the end.
 pub(super) const ALAN: usize = 2;

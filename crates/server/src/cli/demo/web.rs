@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use reqwest::{Client, RequestBuilder, Response, Url, header, redirect::Policy};
+use reqwest::{Client, RequestBuilder, Response, Url, redirect::Policy};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -77,14 +77,14 @@ impl Web {
         &self,
         url: &str,
         fields: Option<&[(&str, &str)]>,
-        cookies: &str,
-        user_agent: &str,
+        headers: &[(&'static str, &str)],
     ) -> anyhow::Result<Response> {
         let request = match fields {
             Some(fields) => self.http.post(url).form(fields),
             None => self.http.get(url),
         };
-        Ok(request.header(header::COOKIE, cookies).header(header::USER_AGENT, user_agent).send().await?)
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        Ok(request.send().await?)
     }
 
     /// Where a browser is sent to sign in.

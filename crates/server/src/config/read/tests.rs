@@ -198,6 +198,15 @@ fn a_master_key_is_read_and_never_shown() {
 }
 
 #[test]
+fn a_device_header_holds_ids_of_a_known_kind() {
+    let found = mistakes("[proxy]\ndevice_id_kind = 'serial'", &[]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].key == "proxy.device_id_kind" && found[0].why.contains("one of mdm, udid,"), "{found:?}");
+    let config = read("[proxy]\ndevice_id_kind = 'udid'", &[]).unwrap();
+    assert_eq!((config.proxy.device_id_kind, Proxy::default().device_id_kind.name()), (ExternalIdKind::Udid, "mdm"));
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_a_mistake_by_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("rescind.toml");

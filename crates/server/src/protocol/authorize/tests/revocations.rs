@@ -117,7 +117,8 @@ async fn a_session_that_rests_too_long_is_over_and_one_in_use_is_not() {
 }
 
 async fn under_way(stage: &Stage, otherwise: &[(&str, &str)]) -> (Flow, SignedIn) {
-    let credentials = Credentials { user_name: "ada", password: PASSWORD, address: None, user_agent: None };
+    let credentials =
+        Credentials { user_name: "ada", password: PASSWORD, address: None, user_agent: None, device_names: &[] };
     let begun = sign_in(&stage.app, credentials).await.unwrap();
     let form = Form::parse(encoded(&parameters(otherwise)).as_bytes()).unwrap();
     let Ok(Opened::Flow(flow)) = open(&stage.app, &form).await else { panic!("a right request") };

@@ -42,13 +42,18 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) async fn set() -> Self {
+        Self::paced(Pace::Free).await
+    }
+
+    /// One whose requests stop at their steps.
+    pub(super) async fn paced(pace: Pace) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let text = format!("issuer = {ISSUER:?}\ndata_dir = {:?}\n", dir.path().to_str().unwrap());
         let config = config::from_toml(&text, std::iter::empty()).unwrap();
         let now = Arc::new(AtomicI64::new(1_700_000_000_000));
         let clock = Clock::Manual(now.clone());
         // Opening waits for the writer, as one must not inside the runtime.
-        let open = move || Opened::open(config, clock, Pace::Free).unwrap().start().unwrap();
+        let open = move || Opened::open(config, clock, pace).unwrap().start().unwrap();
         let (app, writer) = tokio::task::spawn_blocking(open).await.unwrap();
         let stage = Self { app, now, writer: Some(writer), _dir: dir };
         for name in ["ada", "eve"] {
