@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use rescind_check::Verdict;
-use rescind_ledger::{Authentication, Hash, Lane, LedgerError, Live, Reads, Session, StoreError, User};
+use rescind_ledger::{Authentication, Hash, LedgerError, Live, Reads, Session, StoreError, User};
 
-use crate::{app::App, protocol::pages::Person, records::KnownSession};
+use crate::{app::App, protocol::pages::Person, records::KnownSession, touch::touch};
 
 /// A session that counts, with its user and when the user last proved who they are.
 pub struct SignedIn {
@@ -60,13 +60,5 @@ pub fn must_stand(live: &Live, session: &Session) -> Result<(), LedgerError> {
     match live.verdict(&session.trace(live.issuer(), live.key())) {
         Verdict::NotRevoked => Ok(()),
         Verdict::Revoked | Verdict::Stale => Err(LedgerError::Revoked),
-    }
-}
-
-/// Nobody waits for the write: losing it to a crash makes the session idle out early, which it may.
-fn touch(app: &App, session: &KnownSession, now: rescind_ledger::Timestamp) {
-    if session.touch(now) {
-        let id = session.record.id.clone();
-        drop(app.queue.submit(Lane::Issuing, move |door| door.touch(&id)));
     }
 }
