@@ -7,4 +7,5 @@ mod refresh;
 mod replay;
 mod rules;
 mod targets;
+mod time;
 mod writer;
