@@ -2,9 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rescind_ledger::{
-    Lane, LedgerError, Reads, Session, Sweep, Target, Ticket, TimedOut, Timestamp, horizon_in_force,
-};
+use rescind_ledger::{Lane, LedgerError, Reads, Session, Sweep, Target, Ticket, TimedOut, Timestamp, horizon_in_force};
 
 use crate::{
     app::App,

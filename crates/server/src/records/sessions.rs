@@ -286,9 +286,8 @@ mod tests {
 
     #[test]
     fn activity_outlives_the_memory_of_the_record() {
-        let (key, at) = (FingerprintKey::new([9; 16]), |secs: u64| {
-            session().touched_at.plus(std::time::Duration::from_secs(secs))
-        });
+        let (key, at) =
+            (FingerprintKey::new([9; 16]), |secs: u64| session().touched_at.plus(std::time::Duration::from_secs(secs)));
         let sessions = Sessions::new(1000);
         let known = sessions.know(session(), &key);
         sessions.remember(&known.record, &key);

@@ -8,4 +8,5 @@ mod replay;
 mod rules;
 mod targets;
 mod time;
+mod time_property;
 mod writer;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use rescind::{background::time_out_sessions, touch::touch};
 use rescind_ledger::{
-    Api, Client, Entry, Hash, Initiator, Position, Reads, Reason, RefreshBinding, SessionValidation, Store, Target,
-    Timestamp,
+    AccessToken, Api, Client, Entry, Grant, Hash, Initiator, Lane, Minted, Position, Reads, Reason, RefreshBinding,
+    SessionValidation, Store, Target, Timestamp,
 };
 use rescind_store::Sqlite;
 use serde_json::{Value, json};
@@ -117,6 +117,30 @@ async fn p24_every_way_refuses_from_the_idle_limit_on_and_not_a_second_before() 
 }
 
 #[tokio::test]
+async fn p24_a_token_that_needs_a_session_which_nobody_knows_is_refused() {
+    let house = open().await;
+    let one = sign_in(&house, &[]).await;
+    let store = &house.app.records.store;
+    let access = store.find_access_token(&Hash::of(&one.access)).await.unwrap().unwrap();
+    let grant = store.find_grant(&access.grant).await.unwrap().unwrap();
+    let session = Some("s_nobody".to_owned());
+    let off = SessionValidation { check_valid_authn_session: false, ..SessionValidation::ALL };
+    for (text, session_validation, active) in [("needs", SessionValidation::ALL, false), ("names", off, true)] {
+        let grant = Grant { id: format!("g_{text}"), session: session.clone(), ..grant.clone() };
+        let access = AccessToken {
+            hash: Hash::of(text),
+            id: format!("the one that {text}"),
+            grant: grant.id.clone(),
+            session: session.clone(),
+            session_validation,
+            ..access.clone()
+        };
+        house.door(move |door| door.mint(&Minted { grant, access, refresh: None })).await.unwrap();
+        assert_eq!(house.is_active(PHONE, text).await, active, "{text}");
+    }
+}
+
+#[tokio::test]
 async fn every_way_refuses_from_the_maximum_on_however_active_the_session_is() {
     for way in WAYS {
         let house = open().await;
@@ -129,12 +153,8 @@ async fn every_way_refuses_from_the_maximum_on_however_active_the_session_is() {
         let latest = house.code(&one.cookie, PHONE, &[("prompt", "none"), ("scope", "openid")]).await;
         let (_, answer) = house.exchange(PHONE, &latest).await;
         assert_eq!(answer["expires_in"], 1, "{answer}");
-        let one = SignedIn {
-            access: text(&answer, "access_token"),
-            refresh: text(&answer, "refresh_token"),
-            answer,
-            ..one
-        };
+        let one =
+            SignedIn { access: text(&answer, "access_token"), refresh: text(&answer, "refresh_token"), answer, ..one };
         assert!(Way::Authorize.counts(&house, &one).await && Way::Userinfo.counts(&house, &one).await);
         house.later(1);
         assert!(!way.counts(&house, &one).await, "{way:?}");
@@ -339,6 +359,28 @@ async fn p16_activity_is_written_once_when_less_than_three_quarters_of_the_windo
 }
 
 #[tokio::test]
+async fn what_is_written_is_the_moment_of_the_activity_and_not_of_the_writing() {
+    let house = open().await;
+    let one = sign_in(&house, &[]).await;
+    let (release, busy) = std::sync::mpsc::channel();
+    let before = house.app.queue.submit(Lane::Issuing, move |_| {
+        busy.recv().unwrap();
+        Ok(())
+    });
+    while house.app.queue.waiting() > 0 {
+        tokio::task::yield_now().await;
+    }
+    house.later(400);
+    let active = house.app.now();
+    assert!(house.is_active(PHONE, &one.access).await);
+    house.later(300);
+    release.send(()).unwrap();
+    before.await.unwrap();
+    house.door(|_| Ok(())).await.unwrap();
+    assert_eq!(stored_at(&house, &one.session).await, active);
+}
+
+#[tokio::test]
 async fn activity_that_cannot_be_written_down_still_counts_and_is_tried_again() {
     let house = open().await;
     let one = sign_in(&house, &[]).await;
@@ -361,7 +403,8 @@ async fn p15_the_limits_of_the_authentication_source_override_the_general_ones()
     )
     .await;
     let (rests, works) = (house.sign_in("alice").await, house.sign_in("alice").await);
-    let counts = async |cookie: &str| matches!(house.authorize(cookie, "web", &[("prompt", "none")]).await, Went::Code(_));
+    let counts =
+        async |cookie: &str| matches!(house.authorize(cookie, "web", &[("prompt", "none")]).await, Went::Code(_));
     house.later(199);
     assert!(counts(&works).await);
     house.later(1);
