@@ -13,7 +13,7 @@ use proptest::{
     prelude::*,
     test_runner::{Config as Cases, TestCaseError, TestRunner},
 };
-use rescind::{app::Opened, background::time_out_sessions, clock::Clock, pace::Pace};
+use rescind::{app::Opened, background::time_out_sessions, clock::Clock, pace::Pace, touch::touch};
 use rescind_ledger::{Client, RefreshBinding, Target};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -31,7 +31,9 @@ const OTHERS: usize = 6;
 enum Step {
     /// An introspection, which is activity.
     Use,
-    /// An introspection of the refresh token, which is none.
+    /// The activity of a request that looked earlier whether the session counts.
+    Touch,
+    /// An introspection of the refresh token, which is no activity.
     Look,
     Wait(i64),
     /// Others are looked at, so that this one is forgotten.
@@ -44,6 +46,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => Just(Step::Use),
+        3 => Just(Step::Touch),
         4 => Just(Step::Look),
         // To the limit and around it, and some way there.
         6 => prop_oneof![Just(1), Just(24), Just(25), Just(26), Just(75), Just(99), Just(100), 1..60_i64]
@@ -111,6 +114,16 @@ impl World {
         })
     }
 
+    /// Whether it counted.
+    fn touch(&self, session: &str) -> bool {
+        let app = &self.house().app;
+        self.runtime.block_on(async {
+            let Some(known) = app.records.find_session(session).await.unwrap() else { return false };
+            touch(app, &known, app.now());
+            known.clock().touched_at == app.now()
+        })
+    }
+
     fn crowd(&self) {
         for other in &self.others {
             self.runtime.block_on(self.house().app.records.find_session(other)).unwrap();
@@ -171,9 +184,9 @@ fn check(world: &mut World, steps: &[Step]) -> Result<(), TestCaseError> {
     let mut model = Model { last: begun, expires: begun + MAX, restarted: false, over: false };
     for step in steps {
         match step {
-            Step::Use => {
+            Step::Use | Step::Touch => {
                 let now = world.now();
-                let running = world.is_active(&access);
+                let running = if let Step::Use = step { world.is_active(&access) } else { world.touch(&session) };
                 model.saw(running, now)?;
                 if running {
                     (model.last, model.restarted) = (now, false);
