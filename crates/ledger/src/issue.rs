@@ -20,6 +20,16 @@ pub struct Minted {
     pub refresh: Option<RefreshToken>,
 }
 
+/// What became of a session that seemed to have run out of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimedOut {
+    Ended(Ended),
+    /// By another order; that is all there was to note.
+    EndedBefore,
+    /// There was activity that was not written down; now it is.
+    GoesOn,
+}
+
 impl Door<'_> {
     /// Begins a session.
     ///
@@ -33,37 +43,45 @@ impl Door<'_> {
         Ok(())
     }
 
-    /// Notes that the user of a session proved again who they are: a fact with a position of its own (DESIGN rule 1).
+    /// Notes that the user of a session proved again who they are: a fact with a position of its own (DESIGN rule 1). The
+    /// session is given as of its last activity.
+    ///
+    /// # Errors
+    /// [`LedgerError::Revoked`] if the session has ended, or its time ran out meanwhile.
     pub fn reauthenticate(&mut self, session: &Session, authentication: &Authentication) -> Result<(), LedgerError> {
         self.must_stand(&session.trace(self.live.issuer(), self.live.key()))?;
+        if SessionClock::of(session).runs(self.now).is_err() {
+            return Err(LedgerError::Revoked);
+        }
         self.tx.insert_authentication(authentication)?;
-        self.tx.touch_session(&session.id, self.now)?;
+        self.tx.touch_session(&session.id, authentication.at)?;
         Ok(())
     }
 
-    /// Notes activity in a session.
-    pub fn touch(&mut self, session: &str) -> Result<(), LedgerError> {
-        Ok(self.tx.touch_session(session, self.now)?)
+    /// Notes the activity that was in a session at `at`. The moment of the writing would be later, and might let the session
+    /// rest too long.
+    pub fn touch(&mut self, session: &str, at: Timestamp) -> Result<(), LedgerError> {
+        Ok(self.tx.touch_session(session, at)?)
     }
 
     /// Ends a session that ran out of time, given as of its last activity. One that goes on after all has that activity
-    /// written down instead; one that was ended before is only noted as ended.
-    pub fn time_out(&mut self, session: &Session) -> Result<Option<Ended>, LedgerError> {
-        if self.must_stand(&session.trace(self.live.issuer(), self.live.key())).is_err() {
-            self.tx.settle_session(&session.id)?;
-            return Ok(None);
-        }
+    /// written down instead.
+    ///
+    /// One that ended with something wider, such as its user, gets an entry of its own now: its record is forgotten soon, and
+    /// whoever asks for the session by its id must go on hearing that it has ended.
+    pub fn time_out(&mut self, session: &Session) -> Result<TimedOut, LedgerError> {
         let reason = match SessionClock::of(session).runs(self.now) {
             Ok(()) => {
                 self.tx.touch_session(&session.id, session.touched_at)?;
-                return Ok(None);
+                return Ok(TimedOut::GoesOn);
             }
             Err(Inactive::SessionIdle) => Reason::IdleTimeout,
             Err(_) => Reason::MaxTimeout,
         };
         self.tx.settle_session(&session.id)?;
         let target = Target::Session { session: session.id.clone() };
-        self.end(&Order::new(target, reason, Initiator::System("session_timeout".to_owned()))).map(Some)
+        let ended = self.end(&Order::new(target, reason, Initiator::System("session_timeout".to_owned())))?;
+        Ok(if ended.fresh { TimedOut::Ended(ended) } else { TimedOut::EndedBefore })
     }
 
     /// Remembers a consent.

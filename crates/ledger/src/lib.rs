@@ -30,7 +30,7 @@ pub use configuration::{Configuration, ConfigurationChange};
 pub use door::{Door, Ended};
 pub use entry::Entry;
 pub use forget::{HorizonFact, Sweep, horizon_in_force};
-pub use issue::{Minted, SignIn};
+pub use issue::{Minted, SignIn, TimedOut};
 pub use live::{Live, Startup};
 pub use order::{Initiator, Order, Reason, UnknownReason};
 pub use port::{Filter, Mark, Marker, Page, Reads, Store, StoreError, Swept, Tx, Use};

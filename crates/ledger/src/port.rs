@@ -93,7 +93,8 @@ pub trait Tx {
     fn open_epoch(&mut self, epoch: u32, at: Timestamp) -> Result<(), StoreError>;
     /// The position of the newest entry made before `time`, if there is one.
     fn newest_entry_before(&mut self, time: Timestamp) -> Result<Option<Position>, StoreError>;
-    /// Removes what can never be honoured again: at most `limit` rows of each kind, so that others get their turn.
+    /// Removes what can never be honoured again: at most `limit` rows of each kind, so that others get their turn. A session
+    /// stays until it is settled.
     fn forget(&mut self, floor: Position, now: Timestamp, limit: u32) -> Result<Swept, StoreError>;
     /// Outbox rows that nobody waits for any more.
     fn complete_outbox(&mut self, through: Position) -> Result<(), StoreError>;

@@ -1,20 +1,25 @@
-//! What happens without being asked: forgetting, dispatching, and retiring signing keys.
+//! What happens without being asked: forgetting, dispatching, ending sessions whose time ran out, and retiring signing keys.
 
 use std::{sync::Arc, time::Duration};
 
-use rescind_ledger::{Lane, LedgerError, Reads, Sweep, Target, Timestamp, horizon_in_force};
+use rescind_ledger::{Lane, LedgerError, Reads, Session, Sweep, Target, Ticket, TimedOut, Timestamp, horizon_in_force};
 
 use crate::{
     app::App,
     deliveries,
     keys::{StoredKey, signing_key_name},
     protocol::register::initial_access::has_expired,
+    records::Activity,
 };
 
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// The most rows of a kind that one transaction of a sweep removes, so that requests need not wait for it.
 const SWEEP_ROWS: u32 = 1000;
 const DISPATCH_EVERY: Duration = Duration::from_secs(1);
+/// The end of a session whose time ran out is promised to others within five seconds: a busy writer has four of them.
+const TIME_OUT_EVERY: Duration = Duration::from_secs(1);
+/// The most sessions that wait for the writer at once: half of what it takes in one transaction.
+const TIMED_OUT_AT_ONCE: u32 = 256;
 
 /// Starts the background tasks; they end with the runtime.
 pub fn spawn(app: &Arc<App>) {
@@ -39,6 +44,60 @@ pub fn spawn(app: &Arc<App>) {
             }
         }
     });
+    let watch = app.clone();
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(TIME_OUT_EVERY);
+        loop {
+            tick.tick().await;
+            if let Err(why) = time_out_sessions(&watch).await {
+                tracing::error!(error = %why, "ending sessions whose time ran out failed; it is tried again");
+            }
+        }
+    });
+}
+
+/// Ends the sessions whose time ran out, so that others hear of it; answers have not waited for this. Returns how many
+/// ended. One that only seemed over, since activity in it was not written down yet, has it written down.
+pub async fn time_out_sessions(app: &App) -> Result<usize, LedgerError> {
+    let mut ended = 0;
+    loop {
+        let due = app.records.store.due_sessions(app.now(), TIMED_OUT_AT_ONCE).await?;
+        let more = due.len() >= TIMED_OUT_AT_ONCE as usize;
+        let (mut settled, mut failure) = (0, None);
+        let waiting: Vec<_> = due.into_iter().map(|session| time_out(app, session)).collect();
+        for (activity, ticket) in waiting {
+            match ticket.await {
+                Ok((TimedOut::GoesOn, touched_at)) => activity.keep(touched_at),
+                Ok((outcome, _)) => {
+                    activity.forget();
+                    ended += usize::from(matches!(outcome, TimedOut::Ended(_)));
+                }
+                Err(why) => {
+                    failure = Some(why);
+                    continue;
+                }
+            }
+            settled += 1;
+        }
+        match failure {
+            // One that cannot be ended must not keep the others from it.
+            Some(why) if settled == 0 || !more => return Err(why),
+            _ if !more => return Ok(ended),
+            _ => {}
+        }
+    }
+}
+
+/// Has the writer look at one session, in memory too: activity up to that very moment counts, and none after it.
+fn time_out(app: &App, session: Session) -> (Activity, Ticket<(TimedOut, Timestamp)>) {
+    let known = app.records.know_session(session);
+    let activity = known.activity.clone();
+    let ticket = app.queue.submit(Lane::Issuing, move |door| {
+        let touched_at = known.activity.settle(door.now()).touched_at;
+        let session = Session { touched_at, ..known.record };
+        Ok((door.time_out(&session)?, touched_at))
+    });
+    (activity, ticket)
 }
 
 /// Removes what can never be honoured again. Returns how many rows went.

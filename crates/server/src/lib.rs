@@ -20,6 +20,7 @@ pub mod runtime_log;
 pub mod serve;
 pub mod telemetry;
 pub mod tls;
+pub mod touch;
 
 use std::sync::Arc;
 

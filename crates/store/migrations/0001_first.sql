@@ -123,7 +123,7 @@ CREATE INDEX sessions_by_start ON sessions (started_at);
 CREATE INDEX sessions_by_user ON sessions (user_id, started_at);
 CREATE INDEX sessions_by_device ON sessions (device_id, started_at) WHERE device_id IS NOT NULL;
 CREATE INDEX sessions_due ON sessions (due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+CREATE INDEX sessions_by_expiry ON sessions (expires_at) WHERE due_at IS NULL;
 
 CREATE TABLE authentications (
     id          INTEGER PRIMARY KEY,

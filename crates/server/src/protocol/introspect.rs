@@ -19,6 +19,7 @@ use crate::{
         error::{ProtocolError, answer, json_response},
         form::read_form,
     },
+    touch,
 };
 
 const SIGNED: &str = "application/token-introspection+jwt";
@@ -72,8 +73,12 @@ pub async fn find(app: &App, caller: &Client, token: &str) -> Result<Option<Stri
         if !may_know(caller, token.client, token.audiences) {
             return Ok(None);
         }
-        let counts = app.records.counts(&token, app.now()).await?.is_ok();
-        return counts.then(|| describe_access_token(app, caller, &token).text()).transpose();
+        let now = app.now();
+        if app.records.counts(&token, now).await?.is_err() {
+            return Ok(None);
+        }
+        touch::validated(app, &token, now).await?;
+        return describe_access_token(app, caller, &token).text().map(Some);
     }
     let Some((token, grant)) = app.records.store.find_refresh_token(&hash).await? else { return Ok(None) };
     if grant.client != caller.id || token.expires_at <= app.now() {

@@ -122,11 +122,13 @@ pub async fn reauthenticate(app: &App, known: &KnownSession, password: &str) -> 
     app.pace.at("read user").await;
     let user = app.records.store.find_user(&known.record.user).await?;
     prove(app, user, password).await?;
-    let session = known.current();
-    let authentication = authentication(app, &session.id, position);
-    let written = authentication.clone();
+    let authentication = authentication(app, &known.record.id, position);
+    let (session, written) = (known.current(), authentication.clone());
     app.pace.at("submit").await;
     app.queue.submit(Lane::Issuing, move |door| door.reauthenticate(&session, &written)).await?;
+    // Written down it is already, so that nothing more is to do.
+    let _ = known.touch(authentication.at);
+    known.activity.keep(authentication.at);
     Ok(authentication)
 }
 

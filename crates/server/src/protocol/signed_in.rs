@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use rescind_check::Trace;
-use rescind_ledger::{Authentication, Hash, Lane, Reads, Session, StoreError, User};
+use rescind_ledger::{Authentication, Hash, Reads, Session, StoreError, User};
 
-use crate::{app::App, protocol::pages::Person, records::KnownSession};
+use crate::{app::App, protocol::pages::Person, records::KnownSession, touch::touch};
 
 /// A session that counts, with its user and when the user last proved who they are.
 pub struct SignedIn {
@@ -56,12 +56,4 @@ pub async fn find_signed_in(app: &App, cookie: Option<Hash>) -> Result<Option<Si
     };
     touch(app, &session, now);
     Ok(Some(SignedIn { session, user, authentication }))
-}
-
-/// Nobody waits for the write: losing it to a crash makes the session idle out early, which it may.
-fn touch(app: &App, session: &KnownSession, now: rescind_ledger::Timestamp) {
-    if session.touch(now) {
-        let id = session.record.id.clone();
-        drop(app.queue.submit(Lane::Issuing, move |door| door.touch(&id)));
-    }
 }

@@ -25,6 +25,7 @@ use crate::{
         form::{Form, read_form},
         mint::{self, Made, Wanted, has_scope, insert},
     },
+    touch,
 };
 
 /// The endpoint.
@@ -222,6 +223,7 @@ pub async fn refresh_token(app: &App, caller: &Caller, form: &Form) -> Result<(M
         return Err(refused());
     }
     app.pace.at("read session").await;
+    let now = app.now();
     let session_ends = must_count(app, &grant).await?;
     let scope = narrowed_scope(&grant, form.find("scope"))?;
     let audiences = narrow_audiences(app, &grant, form)?;
@@ -237,6 +239,7 @@ pub async fn refresh_token(app: &App, caller: &Caller, form: &Form) -> Result<(M
         Refreshed::Rotated | Refreshed::Repeated => next.unwrap_or_default(),
         Refreshed::Replayed => return Err(refused()),
     };
+    touch::refreshed(app, &grant, now).await;
     // OpenID Connect Core section 12.2: a refreshed ID token carries no nonce. It comes only while access to the issuer's own
     // API is not revoked.
     let id_token = if made.minted.access.audiences.contains(&app.config.issuer) {

@@ -19,6 +19,7 @@ use crate::{
         form::read_form,
         mint::{has_scope, insert},
     },
+    touch,
 };
 
 /// Why a bearer token was not accepted (RFC 6750 section 3).
@@ -49,7 +50,8 @@ async fn claims(app: &App, request: Request) -> Result<Value, Refusal> {
     let found = app.records.find_access_token(&Hash::of(&token)).await.map_err(ProtocolError::from)?;
     let known = found.ok_or(Refusal::Invalid)?;
     let record = known.view().map_err(ProtocolError::from)?;
-    let counts = app.records.counts(&record, app.now()).await.map_err(ProtocolError::from)?;
+    let now = app.now();
+    let counts = app.records.counts(&record, now).await.map_err(ProtocolError::from)?;
     counts.map_err(|why| {
         tracing::debug!(token.id = record.id, why = ?why, "access token refused");
         Refusal::Invalid
@@ -67,6 +69,7 @@ async fn claims(app: &App, request: Request) -> Result<Value, Refusal> {
         return Err(Refusal::Invalid);
     }
     let user = app.records.store.find_user(user).await.map_err(ProtocolError::from)?.ok_or(Refusal::Invalid)?;
+    touch::validated(app, &record, now).await.map_err(ProtocolError::from)?;
     Ok(describe(&user, record.scope))
 }
 

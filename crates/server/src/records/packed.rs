@@ -27,7 +27,7 @@ const BEARS_SHAPE: u64 = 2;
 const FLAGS: u32 = 2;
 
 /// What the counts and the allocator's own words add to an allocation.
-const ALLOCATED: usize = 32;
+pub(super) const ALLOCATED: usize = 32;
 /// A place in the cache: the key, the value and its share of the tables.
 const PLACE: usize = size_of::<[u8; 32]>() + size_of::<KnownToken>() + 32;
 
@@ -112,10 +112,10 @@ impl KnownToken {
 }
 
 /// Writes numbers in groups of seven bits, the least first, and texts after their length and one; none is a zero.
-struct Packer(Vec<u8>);
+pub(super) struct Packer(pub(super) Vec<u8>);
 
 impl Packer {
-    fn number(&mut self, mut number: u64) {
+    pub(super) fn number(&mut self, mut number: u64) {
         while number >= 0x80 {
             self.0.push(number.to_le_bytes()[0] | 0x80);
             number >>= 7;
@@ -123,7 +123,7 @@ impl Packer {
         self.0.push(number.to_le_bytes()[0]);
     }
 
-    fn text(&mut self, text: Option<&str>) {
+    pub(super) fn text(&mut self, text: Option<&str>) {
         let Some(text) = text else { return self.number(0) };
         self.number(text.len() as u64 + 1);
         self.0.extend_from_slice(text.as_bytes());
@@ -131,10 +131,10 @@ impl Packer {
 }
 
 /// Reads what a [`Packer`] wrote.
-struct Reader<'a>(&'a [u8]);
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn number(&mut self) -> Option<u64> {
+    pub(super) fn number(&mut self) -> Option<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let (byte, rest) = self.0.split_first()?;
@@ -148,7 +148,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The outer `None` is bytes that nobody packed.
-    fn text(&mut self) -> Option<Option<&'a str>> {
+    pub(super) fn text(&mut self) -> Option<Option<&'a str>> {
         let Some(length) = self.number()?.checked_sub(1) else { return Some(None) };
         let (text, rest) = self.0.split_at_checked(usize::try_from(length).ok()?)?;
         self.0 = rest;

@@ -51,6 +51,18 @@ impl Application {
         Self::add(server, &client).await
     }
 
+    /// One whose tokens end with the session, whatever was granted.
+    pub(crate) async fn diary(server: &Server) -> Self {
+        let client = json!({
+            "name": "Diary",
+            "redirect_uris": [REDIRECT_URI],
+            "scopes": ["openid", "offline_access", "read"],
+            "first_party": true,
+            "refresh_binding": "always",
+        });
+        Self::add(server, &client).await
+    }
+
     async fn add(server: &Server, client: &Value) -> Self {
         let added = server.administer(Method::POST, "/clients", client).await.unwrap().succeeds();
         let text = |member: &str| added[member].as_str().unwrap().to_owned();

@@ -4,6 +4,7 @@
 
 mod client;
 mod disk;
+mod idle;
 mod kill;
 mod power;
 mod restore;

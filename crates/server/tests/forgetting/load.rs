@@ -83,7 +83,7 @@ impl Load {
             let enabled = |enabled| UserChange { enabled: Some(enabled), ..UserChange::default() };
             door.change_user(&disabled, &enabled(false), &admin)?;
             door.change_user(&disabled, &enabled(true), &admin)?;
-            door.touch("s_unknown")
+            door.touch("s_unknown", door.now())
         };
         world.submit(work).wait().unwrap();
         self.before = fresh;

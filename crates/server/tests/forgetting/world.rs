@@ -115,6 +115,7 @@ impl World {
     pub(crate) fn sweep(&self) {
         self.runtime.block_on(async {
             deliveries::dispatch(&self.app).await.unwrap();
+            background::time_out_sessions(&self.app).await.unwrap();
             background::sweep(&self.app).await.unwrap();
         });
     }

@@ -7,4 +7,6 @@ mod refresh;
 mod replay;
 mod rules;
 mod targets;
+mod time;
+mod time_property;
 mod writer;

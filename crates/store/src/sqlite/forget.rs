@@ -77,10 +77,11 @@ const EXPIRING: [[&str; 2]; 8] = [
          ORDER BY expires_at, hash LIMIT ?2)",
     ],
     [
+        // A session that is due has yet to be told to others.
         "DELETE FROM authentications WHERE session_id IN (SELECT id FROM sessions WHERE expires_at <= ?1 \
-         ORDER BY expires_at, id LIMIT ?2)",
+         AND due_at IS NULL ORDER BY expires_at, id LIMIT ?2)",
         "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= ?1 \
-         ORDER BY expires_at, id LIMIT ?2)",
+         AND due_at IS NULL ORDER BY expires_at, id LIMIT ?2)",
     ],
     [
         "",

@@ -19,6 +19,7 @@ fn insert_all<B: Backend>(backend: &mut B, name: &str, expires: i64) {
         let mut session = session(name);
         session.expires_at = at(expires);
         tx.insert_session(&session).unwrap();
+        tx.settle_session(name).unwrap();
         tx.insert_authentication(&authentication(name, 100)).unwrap();
         let mut grant = grant(name);
         grant.expires_at = at(expires);
@@ -106,6 +107,22 @@ pub(crate) fn requests_that_wait_for_their_answer_are_counted<B: Backend>() {
         let swept = backend.try_write(|tx| tx.forget(NOTHING, at(moment), 100)).unwrap();
         assert_eq!((swept.pending, backend.store().pending_requests().unwrap()), (left, left), "{moment}");
     }
+}
+
+pub(crate) fn a_session_stays_until_its_end_is_written_down<B: Backend>() {
+    let mut backend = B::fresh();
+    backend.write(|tx| {
+        tx.insert_session(&session("s")).unwrap();
+        tx.insert_authentication(&authentication("s", 100)).unwrap();
+    });
+    let late = at(100_000);
+    assert_eq!(backend.try_write(|tx| tx.forget(NOTHING, late, 100)).unwrap().rows, 0);
+    assert_eq!(wait(backend.reads().due_sessions(late, 10)).unwrap().len(), 1);
+    assert_eq!(wait(backend.reads().authentications("s")).unwrap().len(), 1);
+    backend.write(|tx| tx.settle_session("s").unwrap());
+    assert_eq!(backend.try_write(|tx| tx.forget(NOTHING, late, 100)).unwrap().rows, 1);
+    assert_eq!(wait(backend.reads().find_session("s")).unwrap(), None);
+    assert_eq!(wait(backend.reads().authentications("s")).unwrap(), []);
 }
 
 pub(crate) fn a_round_of_forgetting_is_bounded_and_says_so<B: Backend>() {

@@ -89,6 +89,7 @@ macro_rules! conformance {
         $crate::conformance::conformance!($backend, forgetting: [
             what_has_expired_goes_and_nothing_else,
             requests_that_wait_for_their_answer_are_counted,
+            a_session_stays_until_its_end_is_written_down,
             a_round_of_forgetting_is_bounded_and_says_so,
             entries_above_the_floor_or_in_the_outbox_stay,
             an_idempotency_key_lives_as_long_as_its_entry,

@@ -1,0 +1,53 @@
+//! Touching: what keeps a session from idling out, and how it is written down.
+
+use rescind_ledger::{Grant, Lane, StoreError, Timestamp, TokenView};
+
+use crate::{
+    app::App,
+    records::{Activity, KnownSession},
+};
+
+/// Notes activity in a session that still runs.
+pub fn touch(app: &App, session: &KnownSession, now: Timestamp) {
+    note(app, &session.record.id, &session.activity, now);
+}
+
+/// Notes that a token was found active, if its API wants that to count as activity.
+pub async fn validated(app: &App, token: &TokenView<'_>, now: Timestamp) -> Result<(), StoreError> {
+    match token.session.filter(|_| token.session_validation.update_authn_session_activity) {
+        Some(session) => touch_by_id(app, session, now).await,
+        None => Ok(()),
+    }
+}
+
+/// Notes that a grant was refreshed, which is activity in the session that it is bound to.
+pub async fn refreshed(app: &App, grant: &Grant, now: Timestamp) {
+    let Some(session) = grant.session.as_deref().filter(|_| grant.session_bound) else { return };
+    // What was refreshed is written down by now, and must be handed out.
+    if let Err(why) = touch_by_id(app, session, now).await {
+        tracing::warn!(error = %why, "cannot note a refresh as activity in its session");
+    }
+}
+
+async fn touch_by_id(app: &App, session: &str, now: Timestamp) -> Result<(), StoreError> {
+    if let Some(activity) = app.records.find_activity(session).await? {
+        note(app, session, &activity, now);
+    }
+    Ok(())
+}
+
+/// Nobody waits for the write: losing it to a crash makes the session idle out early, which it may.
+fn note(app: &App, session: &str, activity: &Activity, now: Timestamp) {
+    if !activity.touch(now) {
+        return;
+    }
+    let session = session.to_owned();
+    let written = app.queue.submit(Lane::Issuing, move |door| door.touch(&session, now));
+    let activity = activity.clone();
+    tokio::spawn(async move {
+        if let Err(why) = written.await {
+            tracing::warn!(error = %why, "cannot write down a session's activity; its next activity tries again");
+            activity.take_back(now);
+        }
+    });
+}
