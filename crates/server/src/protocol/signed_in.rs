@@ -63,8 +63,9 @@ pub fn must_stand(live: &Live, session: &Session) -> Result<(), LedgerError> {
     }
 }
 
-/// Nobody waits for the write: losing it to a crash makes the session idle out early, which it may.
-fn touch(app: &App, session: &KnownSession, now: rescind_ledger::Timestamp) {
+/// Notes activity in a session. Nobody waits for the write: losing it to a crash makes the session idle out early, which it
+/// may.
+pub fn touch(app: &App, session: &KnownSession, now: rescind_ledger::Timestamp) {
     if session.touch(now) {
         let id = session.record.id.clone();
         drop(app.queue.submit(Lane::Issuing, move |door| door.touch(&id)));

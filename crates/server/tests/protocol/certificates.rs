@@ -19,7 +19,7 @@ const NAME: &str = "client.example";
 const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
 /// Who signs the certificates of clients.
-struct Signer {
+pub(crate) struct Signer {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
@@ -35,14 +35,15 @@ impl Signer {
 }
 
 /// A client's certificate and key.
-struct Shown {
+pub(crate) struct Shown {
     pem: String,
     key: String,
-    der: Vec<u8>,
+    pub(crate) der: Vec<u8>,
 }
 
 impl Shown {
-    fn make(name: &str, signer: Option<&Signer>) -> Result<Self> {
+    /// Signed by itself, unless somebody else does.
+    pub(crate) fn make(name: &str, signer: Option<&Signer>) -> Result<Self> {
         let key = KeyPair::generate()?;
         let parameters = CertificateParams::new(vec![name.to_owned()])?;
         let certificate = match signer {
@@ -76,7 +77,7 @@ fn machine(members: &Value) -> Value {
     all
 }
 
-fn self_signed(shown: &Shown) -> Value {
+pub(crate) fn self_signed(shown: &Shown) -> Value {
     let keys = [json!({ "kty": "EC", "x5c": [STANDARD.encode(&shown.der)] })];
     json!({ "auth_method": "self_signed_tls_client_auth", "jwks": { "keys": keys } })
 }
@@ -153,7 +154,7 @@ async fn a_token_bound_to_a_certificate_is_worth_nothing_without_it() -> Result<
     app.sees_alive(&tokens.access).await
 }
 
-fn proxied(trusted: &str, verified: bool) -> String {
+pub(crate) fn proxied(trusted: &str, verified: bool) -> String {
     format!(
         "[proxy]\ntrusted = [{trusted:?}]\nclient_certificate_header = \"client-cert\"\n\
          client_certificate_verified = {verified}"
