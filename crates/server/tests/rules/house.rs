@@ -14,6 +14,7 @@ use axum::{
     Router,
     body::Body,
     http::{Request, StatusCode, header},
+    response::Response,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http_body_util::BodyExt;
@@ -223,6 +224,11 @@ impl House {
     async fn post_form(&self, path: &str, body: String) -> (StatusCode, Value) {
         let request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         read(self.router.clone(), request.body(Body::from(body)).unwrap()).await
+    }
+
+    /// Sends any request of one's own.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     /// Calls the admin API by the local socket's router.

@@ -6,5 +6,6 @@ mod house;
 mod refresh;
 mod replay;
 mod rules;
+mod session_api;
 mod targets;
 mod writer;
