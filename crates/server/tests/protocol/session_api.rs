@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     application::{Answer, Application},
     browsing::{code, redeem},
-    server::Server,
+    server::{Server, Setup},
 };
 
 pub(crate) const NOT_REVOKED: &str =
@@ -209,17 +209,24 @@ async fn p17_asking_for_a_revoked_session_finds_it_and_extends_nothing() -> Resu
 
 #[tokio::test]
 async fn p21_discovery_names_the_four_endpoints_in_full() -> Result<()> {
-    let server = Server::start().await?;
-    let metadata = Answer::of(server.http.get(format!("{}/.well-known/openid-configuration", server.issuer))).await?;
-    let metadata = metadata.succeeds();
-    for (name, path) in [
-        ("ping_revoked_sris_endpoint", "/pf-ws/rest/sessionMgmt/revokedSris"),
-        ("ping_session_management_sris_endpoint", "/pf-ws/rest/sessionMgmt/sessions"),
-        ("ping_session_management_users_endpoint", "/pf-ws/rest/sessionMgmt/users"),
-    ] {
-        assert_eq!(metadata[name], format!("{}{path}", server.issuer));
+    for path in ["", "/tenant/a"] {
+        let server = Server::start_as(Setup { path, ..Setup::default() }).await?;
+        let url = format!("{}/.well-known/openid-configuration", server.issuer);
+        let metadata = Answer::of(server.http.get(url)).await?;
+        let metadata = metadata.succeeds();
+        for (name, path) in [
+            ("ping_revoked_sris_endpoint", "/pf-ws/rest/sessionMgmt/revokedSris"),
+            ("ping_session_management_sris_endpoint", "/pf-ws/rest/sessionMgmt/sessions"),
+            ("ping_session_management_users_endpoint", "/pf-ws/rest/sessionMgmt/users"),
+        ] {
+            assert_eq!(metadata[name], format!("{}{path}", server.issuer));
+        }
+        assert_eq!(metadata["ping_end_session_endpoint"], metadata["end_session_endpoint"]);
+        let app = permitted(&server, json!({})).await?;
+        add(&app, "p21").await?;
+        assert!(is_listed(&app, "p21").await?);
+        assert_eq!(get(&app, "/sessions/p21").await?.succeeds()["status"], "SESSION_REVOKED");
     }
-    assert_eq!(metadata["ping_end_session_endpoint"], metadata["end_session_endpoint"]);
     Ok(())
 }
 
