@@ -106,8 +106,13 @@ impl Live {
         )
     }
 
-    /// Whether a session counts.
+    /// Whether a session counts, by what its record says of its last activity.
     pub fn session_counts(&self, session: &Session, now: Timestamp) -> Result<(), Inactive> {
+        self.session_counts_by(session, SessionClock::of(session), now)
+    }
+
+    /// Whether a session counts, by a clock that knows its activity better than its record.
+    pub fn session_counts_by(&self, session: &Session, clock: SessionClock, now: Timestamp) -> Result<(), Inactive> {
         self.counts(
             &Question {
                 trace: &session.trace(self.issuer(), self.key()),
@@ -115,7 +120,7 @@ impl Live {
                 client: None,
                 user: Some(&session.user),
                 device: session.device.as_deref(),
-                clock: Some(SessionClock::of(session)),
+                clock: Some(clock),
             },
             now,
         )

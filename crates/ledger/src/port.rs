@@ -55,6 +55,8 @@ pub trait Tx {
     fn insert_authentication(&mut self, authentication: &Authentication) -> Result<(), StoreError>;
     /// Moves the session's last activity forward, never back, and with it the moment at which it is due to end.
     fn touch_session(&mut self, session: &str, at: Timestamp) -> Result<(), StoreError>;
+    /// The sessions of a user that have not expired at `now`, oldest first, ended or not.
+    fn live_sessions_of(&mut self, user: &str, now: Timestamp) -> Result<Vec<Session>, StoreError>;
     /// Notes that a session has ended, so that [`Reads::due_sessions`] no longer names it.
     fn settle_session(&mut self, session: &str) -> Result<(), StoreError>;
     fn insert_consent(&mut self, consent: &Consent) -> Result<(), StoreError>;

@@ -15,7 +15,7 @@ use crate::{
     keys::Keys,
     master_key,
     pace::Pace,
-    protocol::{certificate::ClientKeys, throttle::Throttle},
+    protocol::{certificate::ClientKeys, session_api::quota::Quota, throttle::Throttle},
     records::Records,
     telemetry::Telemetry,
 };
@@ -33,6 +33,8 @@ pub struct App {
     pub throttle: Throttle,
     /// Authorization requests begun by strangers.
     pub beginnings: Throttle,
+    /// Ids of unknown sessions put on the revocation list by clients.
+    pub unknown_ids: Quota,
     pub client_keys: ClientKeys,
     pub telemetry: Telemetry,
     pub pace: Pace,
@@ -81,6 +83,7 @@ impl Opened {
             egress: Egress::new(&config.egress)?,
             throttle: Throttle::new(config.limits.sign_in_attempts_per_minute),
             beginnings: Throttle::new(config.limits.sign_ins_begun_per_minute),
+            unknown_ids: Quota::new(config.limits.unknown_session_ids_per_day),
             client_keys: ClientKeys::default(),
             telemetry: Telemetry::default(),
             config,

@@ -58,6 +58,28 @@ pub async fn authenticate(app: &App, parts: &Parts, form: &Form) -> Result<Calle
     Ok(Caller { client: client.ok_or_else(refused)?, stamp, certificate })
 }
 
+/// Who a request says it is from, proven or not: the client's id, and the registered name of the method that was tried,
+/// `-` if that cannot be told. For logs of what was refused.
+#[must_use]
+pub fn claimed(app: &App, parts: &Parts, form: &Form) -> Option<(String, &'static str)> {
+    use ClientAuthMethod::{ClientSecretJwt, None as Public, PrivateKeyJwt, SelfSignedTlsClientAuth, TlsClientAuth};
+    let registered = |id: &str, possible: &[ClientAuthMethod]| {
+        let method = app.live.client(id).map(|client| client.auth_method);
+        method.filter(|method| possible.contains(method)).map_or("-", ClientAuthMethod::name)
+    };
+    match attempt(parts, form).ok()? {
+        Attempt::Secret { method, id, .. } => Some((id, method.name())),
+        Attempt::Assertion { id, .. } => {
+            let method = registered(&id, &[ClientSecretJwt, PrivateKeyJwt]);
+            Some((id, method))
+        }
+        Attempt::Name { id } => {
+            let method = registered(&id, &[Public, SelfSignedTlsClientAuth, TlsClientAuth]);
+            Some((id, method))
+        }
+    }
+}
+
 fn refused() -> ProtocolError {
     ProtocolError::invalid_client("client authentication failed")
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     app::App,
     config::Registration,
-    protocol::{cors, error::answer, mint::STANDARD_SCOPES},
+    protocol::{cors, error::answer, mint::STANDARD_SCOPES, session_api},
 };
 
 /// The metadata document, the same at every well-known path.
@@ -76,6 +76,10 @@ fn describe(app: &App) -> Value {
         "revocation_endpoint": at("/revoke"),
         "introspection_endpoint": at("/introspect"),
         "end_session_endpoint": at("/logout"),
+        "ping_end_session_endpoint": at("/logout"),
+        "ping_revoked_sris_endpoint": at(session_api::REVOKED_SRIS),
+        "ping_session_management_sris_endpoint": at(session_api::SESSIONS),
+        "ping_session_management_users_endpoint": at(session_api::USERS),
         "pushed_authorization_request_endpoint": at("/par"),
         "require_pushed_authorization_requests": false,
         "scopes_supported": scopes,

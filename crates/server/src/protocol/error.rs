@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use axum::{
+    body::Body,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -135,13 +136,13 @@ impl IntoResponse for ProtocolError {
 }
 
 /// A JSON answer that nobody may keep (RFC 6749 section 5.1).
-pub fn json_response(status: StatusCode, body: String) -> Response {
+pub fn json_response(status: StatusCode, body: impl Into<Body>) -> Response {
     answer(status, "application/json", body)
 }
 
 /// An answer of some media type that nobody may keep.
-pub fn answer(status: StatusCode, media_type: &'static str, body: String) -> Response {
-    let mut response = Response::new(axum::body::Body::from(body));
+pub fn answer(status: StatusCode, media_type: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));

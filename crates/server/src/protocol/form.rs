@@ -1,5 +1,7 @@
 //! Form bodies (`application/x-www-form-urlencoded`), read strictly.
 
+use std::borrow::Cow;
+
 use axum::{
     extract::Request,
     http::{header, request::Parts},
@@ -26,8 +28,13 @@ impl Form {
     /// # Errors
     /// A parameter given twice is `invalid_request` (RFC 6749 section 3.1), so that no two readers can disagree on it.
     pub fn parse(body: &[u8]) -> Result<Self, ProtocolError> {
+        Self::of(form_urlencoded::parse(body))
+    }
+
+    /// Reads parameters that came some other way, as strictly.
+    pub fn of<'a>(parameters: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Result<Self, ProtocolError> {
         let mut pairs: Vec<(String, String)> = Vec::new();
-        for (name, value) in form_urlencoded::parse(body) {
+        for (name, value) in parameters {
             if name != REPEATABLE && pairs.iter().any(|(known, _)| *known == name) {
                 return Err(ProtocolError::invalid_request(match name.as_ref() {
                     "token" => "the parameter `token` is given twice",

@@ -23,6 +23,7 @@ pub mod password;
 pub mod register;
 pub mod revoke;
 mod routes;
+pub mod session_api;
 pub mod sign_in;
 pub mod signed_in;
 pub mod throttle;

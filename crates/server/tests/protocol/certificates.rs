@@ -42,6 +42,7 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
+    /// Signed by itself, unless somebody else does.
     pub(crate) fn make(name: &str, signer: Option<&Signer>) -> Result<Self> {
         let key = KeyPair::generate()?;
         let parameters = CertificateParams::new(vec![name.to_owned()])?;
@@ -82,7 +83,7 @@ pub(crate) fn machine(members: &Value) -> Value {
     all
 }
 
-fn self_signed(shown: &Shown) -> Value {
+pub(crate) fn self_signed(shown: &Shown) -> Value {
     let keys = [json!({ "kty": "EC", "x5c": [STANDARD.encode(&shown.der)] })];
     json!({ "auth_method": "self_signed_tls_client_auth", "jwks": { "keys": keys } })
 }

@@ -55,14 +55,22 @@ async fn whatever_is_advertised_answers_and_no_list_is_empty() -> Result<()> {
     for (name, value) in members {
         assert!(value.as_array().is_none_or(|list| !list.is_empty()), "{name} is empty");
         let Some(url) = value.as_str().filter(|_| name.ends_with("_endpoint") || name == "jwks_uri") else { continue };
-        let reads = ["authorization_endpoint", "end_session_endpoint", "jwks_uri", "userinfo_endpoint"];
+        let reads = [
+            "authorization_endpoint",
+            "end_session_endpoint",
+            "jwks_uri",
+            "ping_end_session_endpoint",
+            "ping_session_management_sris_endpoint",
+            "ping_session_management_users_endpoint",
+            "userinfo_endpoint",
+        ];
         let method = if reads.contains(&name.as_str()) { Method::GET } else { Method::POST };
         let status = server.http.request(method, url).send().await?.status().as_u16();
         assert!(status != 404 && status != 405 && status < 500, "{name} answers {status}");
         assert!(url.starts_with(&server.issuer), "{name} is elsewhere");
         endpoints += 1;
     }
-    assert_eq!(endpoints, 9, "{}", metadata.text);
+    assert_eq!(endpoints, 13, "{}", metadata.text);
     assert_eq!(members["code_challenge_methods_supported"], serde_json::json!(["S256"]));
     assert_eq!(members["authorization_response_iss_parameter_supported"], true);
     Ok(())

@@ -14,6 +14,7 @@ use axum::{
     Router,
     body::Body,
     http::{Request, StatusCode, header},
+    response::Response,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http_body_util::BodyExt;
@@ -248,6 +249,11 @@ impl House {
     pub(crate) async fn userinfo(&self, token: &str) -> (StatusCode, Value) {
         let request = Request::get("/userinfo").header(header::AUTHORIZATION, format!("Bearer {token}"));
         read(self.router.clone(), request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Sends any request of one's own.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     /// Calls the admin API by the local socket's router.

@@ -6,6 +6,7 @@ mod house;
 mod refresh;
 mod replay;
 mod rules;
+mod session_api;
 mod targets;
 mod time;
 mod time_property;

@@ -1,6 +1,6 @@
 //! What was issued: written once, read back whole, used once.
 
-use rescind_ledger::{Grant, Reads, StoreError, Timestamp, Tx, Use};
+use rescind_ledger::{Grant, Reads, Session, StoreError, Timestamp, Tx, Use};
 
 use super::{
     Backend,
@@ -145,6 +145,28 @@ pub(crate) fn a_touch_never_moves_back<B: Backend>() {
         assert_eq!(session.touched_at, at(stands_at));
     }
     backend.write(|tx| tx.touch_session("nobody's", at(1)).unwrap());
+}
+
+pub(crate) fn the_live_sessions_of_a_user_come_oldest_first<B: Backend>() {
+    let mut backend = B::fresh();
+    let early = Session { started_at: at(50), ..session("late in the alphabet") };
+    let (late, over) = (session("a"), Session { expires_at: at(500), ..session("over") });
+    let others = Session { user: "another".to_owned(), ..session("another's") };
+    backend.write(|tx| {
+        for session in [&late, &early, &over, &others] {
+            tx.insert_session(session).unwrap();
+        }
+        // What was settled may have ended by an order of another kind: the ledger says.
+        tx.settle_session("a").unwrap();
+    });
+    let found = backend.try_write(|tx| tx.live_sessions_of("u", at(500))).unwrap();
+    assert_eq!(found, [early, late.clone()]);
+    let seen = backend.try_write(|tx| {
+        tx.insert_session(&session("b"))?;
+        tx.live_sessions_of("u", at(500))
+    });
+    assert_eq!(seen.unwrap().len(), 3, "what this very transaction has written is seen");
+    assert_eq!(backend.try_write(|tx| tx.live_sessions_of("u", late.expires_at)).unwrap(), []);
 }
 
 pub(crate) fn authentications_and_consents_come_oldest_first<B: Backend>() {

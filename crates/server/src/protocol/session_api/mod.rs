@@ -1,0 +1,158 @@
+//! The session-revocation and session-management APIs as PingFederate has them, so that a client written for those runs
+//! unchanged: one table of paths, from which the router is built.
+
+mod answer;
+mod caller;
+pub mod quota;
+mod revoked_sris;
+mod sessions;
+mod standing;
+mod users;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::Method,
+    response::{IntoResponse, Response},
+    routing::any,
+};
+use rescind_ledger::Client;
+
+use crate::app::App;
+use answer::Refusal;
+use caller::Received;
+
+/// The revocation list.
+pub const REVOKED_SRIS: &str = "/pf-ws/rest/sessionMgmt/revokedSris";
+/// Sessions by their reference identifiers (SRI), which are their `sid`.
+pub const SESSIONS: &str = "/pf-ws/rest/sessionMgmt/sessions";
+/// Sessions by their users.
+pub const USERS: &str = "/pf-ws/rest/sessionMgmt/users";
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verb {
+    AddToList,
+    AskTheList,
+    ShowSession,
+    ExtendSession,
+    RevokeSession,
+    DeleteAuthnSession,
+    ShowUser,
+    RevokeUser,
+    /// The name is missing from the path.
+    Nothing,
+}
+
+/// What a client must be allowed to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Permission {
+    RevocationApi,
+    ManagementApi,
+}
+
+impl Permission {
+    fn is_given_to(self, client: &Client) -> bool {
+        // A public client could be anybody, whatever its record says.
+        !client.is_public()
+            && match self {
+                Self::RevocationApi => client.session_revocation_api,
+                Self::ManagementApi => client.session_management_api,
+            }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::RevocationApi => "session_revocation_api",
+            Self::ManagementApi => "session_management_api",
+        }
+    }
+}
+
+/// A path with the one method it answers to.
+struct Place {
+    base: &'static str,
+    rest: &'static str,
+    method: &'static str,
+    verb: Verb,
+    /// What a refused method is told.
+    allow: &'static str,
+}
+
+const fn place(base: &'static str, rest: &'static str, method: &'static str, verb: Verb) -> Place {
+    Place { base, rest, method, verb, allow: method }
+}
+
+/// The list and its items are one resource to whoever is told what is allowed there.
+const fn on_list(rest: &'static str, method: &'static str, verb: Verb) -> Place {
+    Place { allow: "GET, POST", ..place(REVOKED_SRIS, rest, method, verb) }
+}
+
+static PLACES: [Place; 13] = [
+    on_list("", "POST", Verb::AddToList),
+    on_list("/", "GET", Verb::Nothing),
+    on_list("/{sri}", "GET", Verb::AskTheList),
+    place(SESSIONS, "", "GET", Verb::Nothing),
+    place(SESSIONS, "/", "GET", Verb::Nothing),
+    place(SESSIONS, "/{sri}", "GET", Verb::ShowSession),
+    place(SESSIONS, "/{sri}/extend", "POST", Verb::ExtendSession),
+    place(SESSIONS, "/{sri}/revoke", "POST", Verb::RevokeSession),
+    place(SESSIONS, "/{sri}/authnSessions/{id}", "DELETE", Verb::DeleteAuthnSession),
+    place(USERS, "", "GET", Verb::Nothing),
+    place(USERS, "/", "GET", Verb::Nothing),
+    place(USERS, "/{key}", "GET", Verb::ShowUser),
+    place(USERS, "/{key}/revoke", "POST", Verb::RevokeUser),
+];
+
+impl Place {
+    fn answers(&self, method: &Method) -> bool {
+        // RFC 9110 section 9.3.2: HEAD is GET without a body.
+        method.as_str() == self.method || (*method == Method::HEAD && self.method == "GET")
+    }
+
+    fn permission(&self) -> Permission {
+        if self.base == REVOKED_SRIS { Permission::RevocationApi } else { Permission::ManagementApi }
+    }
+}
+
+/// The endpoints, under the path of the issuer.
+pub fn routes() -> Router<Arc<App>> {
+    PLACES.iter().fold(Router::new(), |router, place| {
+        let serve = move |State(app): State<Arc<App>>, request: Request| serve(app, request, place);
+        router.route(&format!("{}{}", place.base, place.rest), any(serve))
+    })
+}
+
+/// Answers a call, and says beside the answer whose call it was.
+async fn serve(app: Arc<App>, request: Request, place: &'static Place) -> Response {
+    let received = Received::read(request, app.config.limits.body_bytes).await;
+    let (answered, logged) = match received.admit(&app, place).await {
+        Ok(client) => (carry_out(&app, place.verb, &received, &client).await, Some(caller::proven(&client))),
+        Err(why) => (Err(why), received.claimed(&app)),
+    };
+    let mut response = answered.unwrap_or_else(|why| {
+        app.telemetry
+            .count("rescind_requests_refused_total", &[("endpoint", "session_api"), ("error", why.result_id())]);
+        why.into_response()
+    });
+    if let Some(logged) = logged {
+        response.extensions_mut().insert(logged);
+    }
+    response
+}
+
+async fn carry_out(app: &App, verb: Verb, received: &Received, client: &Client) -> Result<Response, Refusal> {
+    match verb {
+        Verb::AddToList => revoked_sris::add(app, client, received).await,
+        Verb::AskTheList => revoked_sris::ask(app, received).await,
+        Verb::ShowSession => sessions::show(app, received).await,
+        Verb::ExtendSession => sessions::extend(app, received).await,
+        Verb::RevokeSession => sessions::revoke(app, client, received).await,
+        Verb::DeleteAuthnSession => sessions::delete_authn_session(app, client, received).await,
+        Verb::ShowUser => users::show(app, received).await,
+        Verb::RevokeUser => users::revoke(app, client, received).await,
+        Verb::Nothing => Err(Refusal::invalid("the path does not say which one: the name is missing")),
+    }
+}

@@ -1,0 +1,54 @@
+//! How a session stands, as these APIs see it.
+
+use std::sync::Arc;
+
+use rescind_check::{TargetRef, Verdict};
+use rescind_ledger::{Inactive, Timestamp};
+
+use super::answer::Refusal;
+use crate::{app::App, records::KnownSession};
+
+/// How a session stands.
+pub(super) enum Standing {
+    /// On the revocation list: an entry names it, or it is known and an entry for something wider (its user, its device,
+    /// everything) ended it.
+    Revoked,
+    Runs(Arc<KnownSession>),
+    /// It ran out of time, or nobody knows it.
+    Over,
+}
+
+impl Standing {
+    /// Looks a session up. Nothing is read from the store if it is remembered or on the list itself.
+    pub(super) async fn of(app: &App, id: &str, now: Timestamp) -> Result<Self, Refusal> {
+        if is_named(app, id) {
+            return Ok(Self::Revoked);
+        }
+        let known = app.records.find_session(id).await?;
+        Ok(known.map_or(Self::Over, |known| Self::of_known(app, known, now)))
+    }
+
+    fn of_known(app: &App, known: Arc<KnownSession>, now: Timestamp) -> Self {
+        match app.live.session_counts_by(&known.record, known.clock(), now) {
+            Ok(()) => Self::Runs(known),
+            Err(Inactive::Revoked) => Self::Revoked,
+            // It may have been revoked before its time ran out.
+            Err(_) if was_revoked(app, &known) => Self::Revoked,
+            Err(_) => Self::Over,
+        }
+    }
+}
+
+/// Whether an entry names this very session.
+pub(super) fn is_named(app: &App, id: &str) -> bool {
+    let fingerprint = TargetRef::Session(id).fingerprint(app.live.key());
+    app.live.look(|index, _| index.position_of(fingerprint).is_some())
+}
+
+/// Whether the ledger ended a session that has no time left. Below the floor it says so of everything: that is forgetting,
+/// and what is forgotten is on the list no more.
+fn was_revoked(app: &App, known: &KnownSession) -> bool {
+    let session = &known.record;
+    let remembered = app.live.look(|index, _| session.position >= index.floor());
+    remembered && app.live.verdict(&session.trace(app.live.issuer(), app.live.key())) != Verdict::NotRevoked
+}
