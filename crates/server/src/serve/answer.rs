@@ -43,13 +43,14 @@ where
 {
     let limits = &shared.limits;
     let (mut head, body) = request.into_parts();
-    let body = match body.is_end_stream() {
-        true => RouterBody::empty(),
-        // Before the router runs, so that no handler ever waits for a slow client.
-        false => within(limits.request, gather(body, limits.body_bytes)).await.ok_or(Refusal::SlowBody)??,
-    };
     head.extensions.insert(shared.peer.clone());
-    let mut router = shared.router.clone();
+    let body = match body.is_end_stream() {
+        true => Ok(RouterBody::empty()),
+        // Before the router runs, so that no handler ever waits for a slow client.
+        false => within(limits.request, gather(body, limits.body_bytes)).await.unwrap_or(Err(Refusal::SlowBody)),
+    };
+    let body = body.inspect_err(|refusal| shared.routes.refuse(&head, refusal.words().0))?;
+    let mut router = shared.routes.router.clone();
     let call = async move { router.call(Request::from_parts(head, body)).await };
     match within(limits.request, AssertUnwindSafe(call).catch_unwind()).await {
         Some(Ok(Ok(response))) => Ok(response),
@@ -102,14 +103,19 @@ enum Refusal {
 }
 
 impl Refusal {
-    fn into_response(self) -> Response<RouterBody> {
-        let (status, code, description) = match self {
+    /// The status, the code and a description.
+    fn words(&self) -> (StatusCode, &'static str, &'static str) {
+        match self {
             Self::LargeBody => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "the body is too large"),
             Self::BrokenBody => (StatusCode::BAD_REQUEST, "invalid_request", "the body is not whole"),
             Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "invalid_request", "the body came too slowly"),
             Self::SlowAnswer => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "no answer in time"),
             Self::Panic => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "an error of ours"),
-        };
+        }
+    }
+
+    fn into_response(self) -> Response<RouterBody> {
+        let (status, code, description) = self.words();
         if status.is_server_error() {
             tracing::error!(%status, description, "request not answered by its handler");
         }
