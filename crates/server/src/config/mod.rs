@@ -2,12 +2,14 @@
 
 mod network;
 mod read;
+mod runtime_api_log;
 mod written;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use network::NotANetwork;
 pub use read::{ConfigError, Mistakes, from_toml, load};
+pub use runtime_api_log::{LogField, LogLevel, RuntimeApiLog};
 
 /// The checked configuration.
 #[derive(Clone, Debug)]
@@ -25,6 +27,7 @@ pub struct Config {
     pub limits: Limits,
     pub registration: Registration,
     pub egress: Egress,
+    pub runtime_api_log: RuntimeApiLog,
     /// Who may read `/metrics`.
     pub metrics_allow: Vec<Network>,
     /// Memory for cached records, in bytes.

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::ConfigError;
 
 /// Every key there is. An environment variable's name is made from its key: `RESCIND_LIMITS__BODY_BYTES`.
-pub(super) const KEYS: [&str; 41] = [
+pub(super) const KEYS: [&str; 45] = [
     "issuer",
     "listen",
     "data_dir",
@@ -48,6 +48,10 @@ pub(super) const KEYS: [&str; 41] = [
     "limits.sign_ins_begun_per_minute",
     "limits.unknown_session_ids_per_day",
     "limits.shutdown_secs",
+    "runtime_api_log.enabled",
+    "runtime_api_log.directory",
+    "runtime_api_log.level",
+    "runtime_api_log.fields",
     "egress.allow",
     "egress.ca",
 ];

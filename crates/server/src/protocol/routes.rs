@@ -53,7 +53,7 @@ async fn assets(axum::extract::Path(name): axum::extract::Path<String>) -> axum:
 }
 
 /// The path of the issuer, empty for none.
-pub(super) fn issuer_path(issuer: &str) -> &str {
+pub(crate) fn issuer_path(issuer: &str) -> &str {
     let after_scheme = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
     after_scheme.find('/').and_then(|slash| after_scheme.get(slash..)).unwrap_or("")
 }
