@@ -28,6 +28,7 @@ mod prompts;
 mod pushed;
 mod resources;
 mod revoking;
+mod runtime_log;
 mod sign_in;
 mod tokens;
 mod userinfo;
