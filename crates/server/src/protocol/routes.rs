@@ -10,9 +10,10 @@ use axum::{
 use crate::{
     app::App,
     protocol::{
-        authorize, consent, cors, discovery, end_session, health, introspect, pages, par, register, revoke, sign_in,
-        token, userinfo,
+        authorize, consent, cors, discovery, end_session, health, introspect, pages, par, register, revoke,
+        session_api, sign_in, token, userinfo,
     },
+    runtime_log,
 };
 
 /// The endpoints, under the path of the issuer.
@@ -33,6 +34,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/jwks", get(discovery::jwks))
         .route("/.well-known/openid-configuration", get(discovery::metadata))
         .route("/assets/{name}", get(assets));
+    let endpoints = endpoints.merge(runtime_log::logged(app, session_api::routes()));
     let at_root = Router::new()
         // RFC 8414 section 3.1 inserts the well-known part before the issuer's path; OpenID Connect appends it.
         .route(&format!("/.well-known/oauth-authorization-server{path}"), get(discovery::metadata))

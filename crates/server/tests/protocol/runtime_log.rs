@@ -7,9 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use reqwest::RequestBuilder;
+use serde_json::json;
 
-use crate::server::Server;
+use crate::{
+    application::Application,
+    server::{Server, Setup},
+};
 
 const SRIS: &str = "/pf-ws/rest/sessionMgmt/revokedSris";
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -80,5 +85,82 @@ async fn a_line_left_just_before_sigterm_is_written() -> Result<()> {
     ensure!(Command::new("kill").args(["-TERM", &server.child.id().to_string()]).status()?.success(), "no signal");
     assert_eq!(server.child.wait()?.code(), Some(0), "{}", server.log());
     assert_eq!(lines(current(&server), 0).await?.len(), 5);
+    Ok(())
+}
+
+/// The calls P1 to P8, in their order.
+async fn eight_calls(app: &Application<'_>) -> Result<Vec<u16>> {
+    let (http, secret) = (&app.server.http, app.secret.as_deref());
+    let address = |path: &str| format!("{}{SRIS}{path}", app.server.issuer);
+    let with_header = |request: RequestBuilder| request.header("X-XSRF-HEADER", "PingFederate");
+    let post = || http.post(address("")).json(&json!({ "id": "abc123" }));
+    let get = |path: &str| with_header(http.get(address(path)));
+    let text = http.post(address("")).header("content-type", "text/plain").body(r#"{"id":"abc123"}"#);
+    let calls = [
+        with_header(post()).basic_auth(&app.id, secret),
+        get("/abc123").basic_auth(&app.id, secret),
+        get("/never-added").basic_auth(&app.id, secret),
+        post().basic_auth(&app.id, secret),
+        http.get(address("/abc123")).basic_auth(&app.id, secret),
+        with_header(post()).basic_auth(&app.id, Some("wrong")),
+        get("/abc123?updateActivityTime=false"),
+        with_header(text).basic_auth(&app.id, secret),
+    ];
+    let mut statuses = Vec::new();
+    for call in calls {
+        statuses.push(call.send().await?.status().as_u16());
+    }
+    Ok(statuses)
+}
+
+#[tokio::test]
+async fn p32_each_of_p1_to_p8_has_one_line_with_the_seven_fields() -> Result<()> {
+    let server = Server::start().await?;
+    let app = Application::add(&server, json!({ "session_revocation_api": true })).await?;
+    assert_eq!(eight_calls(&app).await?, [201, 200, 404, 400, 400, 401, 401, 415]);
+    let lines = lines(current(&server), 8).await?;
+    let (id, basic) = (app.id.as_str(), "client_secret_basic");
+    let item = |rest: &str| format!("{SRIS}/{rest}");
+    let expected = [
+        (id, basic, "POST", SRIS.to_owned(), "201"),
+        (id, basic, "GET", item("abc123"), "200"),
+        (id, basic, "GET", item("never-added"), "404"),
+        (id, basic, "POST", SRIS.to_owned(), "400"),
+        (id, basic, "GET", item("abc123"), "400"),
+        (id, basic, "POST", SRIS.to_owned(), "401"),
+        ("-", "-", "GET", item("abc123?updateActivityTime=false"), "401"),
+        (id, basic, "POST", SRIS.to_owned(), "415"),
+    ];
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, (user, method, http_method, endpoint, status)) in lines.iter().zip(expected) {
+        assert_eq!(columns(line), [user, method, "127.0.0.1", http_method, &endpoint, status]);
+        let time = line.split("| ").next().unwrap_or_default();
+        assert!(time.len() == "2027-01-15T08:00:00.000Z".len() && time.ends_with('Z'), "{line}");
+    }
+    let secret = app.secret.as_deref().context("no secret")?;
+    assert!(!lines.concat().contains(secret));
+    Ok(())
+}
+
+#[tokio::test]
+async fn p32_under_the_path_of_an_issuer_the_whole_path_is_logged_once_whoever_refuses() -> Result<()> {
+    let lines_of_configuration = "[limits]\nbody_bytes = 1024";
+    let server =
+        Server::start_as(Setup { path: "/tenant/a", lines: lines_of_configuration, ..Setup::default() }).await?;
+    let address = format!("{}{SRIS}", server.issuer);
+    assert_eq!(server.http.put(&address).send().await?.status(), 405);
+    assert_eq!(server.http.post(format!("{address}?client_secret=hush")).send().await?.status(), 400);
+    refused_call(&server, "n=1").await?;
+    let endpoint = format!("/tenant/a{SRIS}");
+    let lines = lines(current(&server), 3).await?;
+    let seen: Vec<Vec<&str>> = lines.iter().map(|line| columns(line).split_off(3)).collect();
+    assert_eq!(
+        seen,
+        [
+            ["PUT", &endpoint, "405"],
+            ["POST", &format!("{endpoint}?client_secret=***"), "400"],
+            ["POST", &format!("{endpoint}?n=1"), "413"]
+        ]
+    );
     Ok(())
 }
