@@ -17,6 +17,7 @@ use crate::{
     pace::Pace,
     protocol::{certificate::ClientKeys, session_api::quota::Quota, throttle::Throttle},
     records::Records,
+    runtime_log::RuntimeLog,
     telemetry::Telemetry,
 };
 
@@ -37,6 +38,7 @@ pub struct App {
     pub unknown_ids: Quota,
     pub client_keys: ClientKeys,
     pub telemetry: Telemetry,
+    pub runtime_log: RuntimeLog,
     pub pace: Pace,
     pub data_dir: DataDir,
     _lock: Lock,
@@ -79,13 +81,16 @@ impl Opened {
             secrets: fresh_secrets,
         };
         facts.state(&queue, &mut writer, now)?;
+        let telemetry = Telemetry::default();
+        let runtime_log = RuntimeLog::start(&config, telemetry.runtime_log_lost.clone())?;
         let app = App {
             egress: Egress::new(&config.egress)?,
             throttle: Throttle::new(config.limits.sign_in_attempts_per_minute),
             beginnings: Throttle::new(config.limits.sign_ins_begun_per_minute),
             unknown_ids: Quota::new(config.limits.unknown_session_ids_per_day),
             client_keys: ClientKeys::default(),
-            telemetry: Telemetry::default(),
+            telemetry,
+            runtime_log,
             config,
             clock,
             live,

@@ -22,6 +22,8 @@ pub struct Peer {
     pub certificate: Option<Vec<u8>>,
     /// Whether that certificate's chain leads to `tls.client_ca`.
     pub chain_verified: bool,
+    /// The version of our own TLS, such as `TLSv1.3`.
+    pub tls_version: Option<&'static str>,
 }
 
 /// The other end of the local socket; every request there carries it as an extension.

@@ -10,8 +10,11 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
-use rustls::ServerConnection;
+use axum::{
+    Router,
+    http::{StatusCode, request::Parts},
+};
+use rustls::{ProtocolVersion, ServerConnection};
 use tokio::{
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -31,7 +34,36 @@ mod connection;
 /// How long a TLS handshake may take, if a request may not take less.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// Serves `router` on `listener` until `shutdown` completes, then lets open requests finish within `limits.shutdown`.
+type Hears = dyn Fn(&Parts, StatusCode) + Send + Sync;
+
+/// A router, and who hears of the requests that never reach one.
+#[derive(Clone)]
+pub struct Routes {
+    router: Router,
+    refused: Option<Arc<Hears>>,
+}
+
+impl From<Router> for Routes {
+    fn from(router: Router) -> Self {
+        Self { router, refused: None }
+    }
+}
+
+impl Routes {
+    /// Tells `hears` the head, with its [`Peer`], and the status of each request whose body could not be had.
+    #[must_use]
+    pub fn telling_of_refusals(self, hears: impl Fn(&Parts, StatusCode) + Send + Sync + 'static) -> Self {
+        Self { refused: Some(Arc::new(hears)), ..self }
+    }
+
+    fn refuse(&self, head: &Parts, status: StatusCode) {
+        if let Some(hears) = &self.refused {
+            hears(head, status);
+        }
+    }
+}
+
+/// Serves `routes` on `listener` until `shutdown` completes, then lets open requests finish within `limits.shutdown`.
 ///
 /// Speaks HTTP/1.1 and HTTP/2, by ALPN under TLS and by prior knowledge without. Every request carries a [`Peer`] as an
 /// extension; it reaches the router with its whole body, at most `limits.body_bytes`, and has `limits.request` to be
@@ -42,12 +74,13 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 pub async fn serve(
     listener: TcpListener,
     tls: Option<Arc<TlsState>>,
-    router: Router,
+    routes: impl Into<Routes>,
     limits: &Limits,
     shutdown: impl Future,
 ) -> anyhow::Result<()> {
+    let routes = routes.into();
     accept_until(shutdown, limits, listener, |(stream, address), connection| {
-        tokio::spawn(serve_stream(stream, address, tls.clone(), router.clone(), connection));
+        tokio::spawn(serve_stream(stream, address, tls.clone(), routes.clone(), connection));
     })
     .await;
     Ok(())
@@ -57,7 +90,7 @@ async fn serve_stream(
     stream: TcpStream,
     address: SocketAddr,
     tls: Option<Arc<TlsState>>,
-    router: Router,
+    routes: Routes,
     connection: Connection,
 ) {
     // Answers are small and written whole; waiting for more of them only adds delay.
@@ -65,8 +98,8 @@ async fn serve_stream(
         tracing::debug!(%error, "TCP_NODELAY");
     }
     let Some(tls) = tls else {
-        let peer = Peer { address, certificate: None, chain_verified: false };
-        return connection.serve(stream, router, peer).await;
+        let peer = Peer { address, certificate: None, chain_verified: false, tls_version: None };
+        return connection.serve(stream, routes, peer).await;
     };
     let handshake = tokio_rustls::TlsAcceptor::from(tls.server_config()).accept(stream);
     let within = HANDSHAKE.min(connection.limits.request);
@@ -77,12 +110,22 @@ async fn serve_stream(
         None => return,
     };
     let peer = tls_peer(address, stream.get_ref().1, &tls);
-    connection.serve(stream, router, peer).await;
+    connection.serve(stream, routes, peer).await;
 }
 
 fn tls_peer(address: SocketAddr, session: &ServerConnection, tls: &TlsState) -> Peer {
     let chain = session.peer_certificates().unwrap_or_default();
-    Peer { address, certificate: chain.first().map(|leaf| leaf.to_vec()), chain_verified: tls.verifies(chain) }
+    let tls_version = match session.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => Some("TLSv1.3"),
+        Some(ProtocolVersion::TLSv1_2) => Some("TLSv1.2"),
+        _ => None,
+    };
+    Peer {
+        address,
+        certificate: chain.first().map(|leaf| leaf.to_vec()),
+        chain_verified: tls.verifies(chain),
+        tls_version,
+    }
 }
 
 /// Serves `router` on a unix socket at `path`, for the owner of the process only, as [`serve`] does on TCP. Every request
@@ -93,8 +136,9 @@ fn tls_peer(address: SocketAddr, session: &ServerConnection, tls: &TlsState) -> 
 pub async fn serve_unix(path: &Path, router: Router, limits: &Limits, shutdown: impl Future) -> anyhow::Result<()> {
     let listener = bind_private(path)?;
     let _file = RemovedAtEnd(path.to_owned());
+    let routes = Routes::from(router);
     accept_until(shutdown, limits, listener, |(stream, peer), connection| {
-        tokio::spawn(connection.serve(stream, router.clone(), peer));
+        tokio::spawn(connection.serve(stream, routes.clone(), peer));
     })
     .await;
     Ok(())

@@ -10,6 +10,8 @@ pub struct Telemetry {
     introspections: [Counter; 2],
     /// Seconds from an accepted order to its acknowledgement.
     pub revoke_seconds: Histogram,
+    /// Lines of the runtime API log that could not be written.
+    pub runtime_log_lost: Counter,
 }
 
 const LEVEL: Metadata<'static> = Metadata::new("rescind", metrics::Level::INFO, None);
@@ -27,13 +29,16 @@ impl Default for Telemetry {
         describe("rescind_requests_refused_total", "Requests answered with an error, by error code.");
         let revoke = KeyName::from("rescind_revoke_seconds");
         recorder.describe_histogram(revoke.clone(), Some(Unit::Seconds), "From order to acknowledgement.".into());
+        let lost = "rescind_runtime_api_log_lines_lost_total";
+        describe(lost, "Calls of the session endpoints whose line in runtime-api.log could not be written.");
+        let runtime_log_lost = recorder.register_counter(&Key::from_name(lost), &LEVEL);
         let answer = |active: &'static str| {
             let key = Key::from_parts("rescind_introspections_total", vec![Label::new("active", active)]);
             recorder.register_counter(&key, &LEVEL)
         };
         let introspections = [answer("false"), answer("true")];
         let revoke_seconds = recorder.register_histogram(&Key::from_name(revoke), &LEVEL);
-        Self { handle, introspections, revoke_seconds, recorder }
+        Self { handle, introspections, revoke_seconds, runtime_log_lost, recorder }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     clock::Clock,
     config::Config,
     pace::Pace,
-    serve,
+    runtime_log, serve,
     tls::TlsState,
 };
 
@@ -62,10 +62,12 @@ pub async fn run_server_at(mut config: Config, clock: Clock) -> anyhow::Result<R
     let (stop, stopped) = watch::channel(false);
     // First the socket: whoever sees `/readyz` answer may give orders at once.
     let mut listeners = vec![listen_locally(&app, stopped.clone()).await?];
-    let (limits, router, mut end) = (app.config.limits.clone(), crate::router(&app), stopped);
+    let (limits, logging, mut end) = (app.config.limits.clone(), app.clone(), stopped);
+    let routes = serve::Routes::from(crate::router(&app));
+    let routes = routes.telling_of_refusals(move |head, status| runtime_log::refused(&logging, head, status));
     let secure = tls.clone();
     listeners.push(tokio::spawn(async move {
-        serve::serve(listener, secure, router, &limits, async move { end.wait_for(|stop| *stop).await.is_ok() }).await
+        serve::serve(listener, secure, routes, &limits, async move { end.wait_for(|stop| *stop).await.is_ok() }).await
     }));
     if let Some(tls) = tls {
         tokio::spawn(async move { tls.reload_on_hangup().await });
@@ -113,8 +115,13 @@ impl Running {
         }
         self.app.queue.close();
         let writer = self.writer;
-        let joined = tokio::task::spawn_blocking(move || writer.join()).await?;
-        joined.map_err(|_| anyhow::anyhow!("the writer ended badly"))
+        let (app, within) = (self.app.clone(), self.app.config.limits.shutdown);
+        let joined = tokio::task::spawn_blocking(move || {
+            let joined = writer.join();
+            app.runtime_log.close(within);
+            joined
+        });
+        joined.await?.map_err(|_| anyhow::anyhow!("the writer ended badly"))
     }
 
     /// Waits until a listener fails, which it never should.
@@ -143,13 +150,14 @@ pub(super) fn run(globals: &Globals) -> Result<(), Failure> {
 
 async fn until_told(config: Config) -> anyhow::Result<()> {
     let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let has_tls = config.tls.is_some();
+    let mut hangup = signal(SignalKind::hangup())?;
     let mut running = run_server(config).await?;
-    if !has_tls {
-        // Without TLS there is nothing to reload; the signal must not end the process all the same.
-        let mut hangup = signal(SignalKind::hangup())?;
-        tokio::spawn(async move { while hangup.recv().await.is_some() {} });
-    }
+    let app = running.app.clone();
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            app.runtime_log.reopen();
+        }
+    });
     println!("listening on {}", running.address);
     println!("ready at {}", running.app.config.issuer);
     let why = tokio::select! {

@@ -2,6 +2,7 @@
 
 mod network;
 mod read;
+mod runtime_api_log;
 mod written;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -10,6 +11,7 @@ use crate::external_id::ExternalIdKind;
 
 pub use network::NotANetwork;
 pub use read::{ConfigError, Mistakes, from_toml, load};
+pub use runtime_api_log::{LogField, LogLevel, RuntimeApiLog};
 
 /// The checked configuration.
 #[derive(Clone, Debug)]
@@ -27,6 +29,7 @@ pub struct Config {
     pub limits: Limits,
     pub registration: Registration,
     pub egress: Egress,
+    pub runtime_api_log: RuntimeApiLog,
     /// Who may read `/metrics`.
     pub metrics_allow: Vec<Network>,
     /// Memory for cached records, in bytes.

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Config, Egress, Lifetimes, Limits, MasterKeySource, Network, Proxy, Registration, SessionLimits, Sessions, Tls,
-    UserKey, written::Written,
+    UserKey, runtime_api_log, written::Written,
 };
 use crate::external_id::ExternalIdKind;
 
@@ -83,6 +83,7 @@ fn read(w: &mut Written) -> Config {
         issuer: issuer(w, listen, tls.is_some()),
         listen,
         data_dir: w.text("data_dir").unwrap_or_else(|| "rescind-data".to_owned()).into(),
+        runtime_api_log: runtime_api_log::read(w),
         development,
         proxy: proxy(w),
         lifetimes: lifetimes(w),

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::ConfigError;
 
 /// Every key there is. An environment variable's name is made from its key: `RESCIND_LIMITS__BODY_BYTES`.
-pub(super) const KEYS: [&str; 42] = [
+pub(super) const KEYS: [&str; 46] = [
     "issuer",
     "listen",
     "data_dir",
@@ -49,6 +49,10 @@ pub(super) const KEYS: [&str; 42] = [
     "limits.unknown_session_ids_per_day",
     "limits.pending_requests",
     "limits.shutdown_secs",
+    "runtime_api_log.enabled",
+    "runtime_api_log.directory",
+    "runtime_api_log.level",
+    "runtime_api_log.fields",
     "egress.allow",
     "egress.ca",
 ];

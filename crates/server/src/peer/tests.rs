@@ -8,7 +8,12 @@ use super::*;
 const HEADER: &str = "client-cert";
 
 fn peer(address: [u8; 4]) -> Peer {
-    Peer { address: (Ipv4Addr::from(address), 4000).into(), certificate: None, chain_verified: false }
+    Peer {
+        address: (Ipv4Addr::from(address), 4000).into(),
+        certificate: None,
+        chain_verified: false,
+        tls_version: None,
+    }
 }
 
 fn proxy() -> Proxy {

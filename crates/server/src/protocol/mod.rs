@@ -31,4 +31,5 @@ pub mod token;
 pub mod trouble;
 pub mod userinfo;
 
+pub(crate) use routes::issuer_path;
 pub use routes::router;

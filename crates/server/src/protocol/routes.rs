@@ -13,6 +13,7 @@ use crate::{
         authorize, consent, cors, discovery, end_session, health, introspect, pages, par, register, revoke,
         session_api, sign_in, token, userinfo,
     },
+    runtime_log,
 };
 
 /// The endpoints, under the path of the issuer.
@@ -33,7 +34,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/jwks", get(discovery::jwks))
         .route("/.well-known/openid-configuration", get(discovery::metadata))
         .route("/assets/{name}", get(assets));
-    let endpoints = endpoints.merge(session_api::routes());
+    let endpoints = endpoints.merge(runtime_log::logged(app, session_api::routes()));
     let at_root = Router::new()
         // RFC 8414 section 3.1 inserts the well-known part before the issuer's path; OpenID Connect appends it.
         .route(&format!("/.well-known/oauth-authorization-server{path}"), get(discovery::metadata))
@@ -54,7 +55,7 @@ async fn assets(axum::extract::Path(name): axum::extract::Path<String>) -> axum:
 }
 
 /// The path of the issuer, empty for none.
-pub(super) fn issuer_path(issuer: &str) -> &str {
+pub(crate) fn issuer_path(issuer: &str) -> &str {
     let after_scheme = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
     after_scheme.find('/').and_then(|slash| after_scheme.get(slash..)).unwrap_or("")
 }

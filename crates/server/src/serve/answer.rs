@@ -43,18 +43,19 @@ where
 {
     let limits = &shared.limits;
     let (mut head, body) = request.into_parts();
+    head.extensions.insert(shared.peer.clone());
     let body = match body.is_end_stream() {
-        true => RouterBody::empty(),
+        true => Ok(RouterBody::empty()),
         // Before the router runs, so that no handler ever waits for a slow client.
         false => match within(limits.request, gather(body, limits.body_bytes)).await {
-            Some(Ok(whole)) => RouterBody::from(whole),
-            Some(Err(Ungathered::TooLarge)) => return Err(Refusal::LargeBody),
-            Some(Err(Ungathered::Broken)) => return Err(Refusal::BrokenBody),
-            None => return Err(Refusal::SlowBody),
+            Some(Ok(whole)) => Ok(RouterBody::from(whole)),
+            Some(Err(Ungathered::TooLarge)) => Err(Refusal::LargeBody),
+            Some(Err(Ungathered::Broken)) => Err(Refusal::BrokenBody),
+            None => Err(Refusal::SlowBody),
         },
     };
-    head.extensions.insert(shared.peer.clone());
-    let mut router = shared.router.clone();
+    let body = body.inspect_err(|refusal| shared.routes.refuse(&head, refusal.words().0))?;
+    let mut router = shared.routes.router.clone();
     let call = async move { router.call(Request::from_parts(head, body)).await };
     match within(limits.request, AssertUnwindSafe(call).catch_unwind()).await {
         Some(Ok(Ok(response))) => Ok(response),
@@ -83,14 +84,19 @@ enum Refusal {
 }
 
 impl Refusal {
-    fn into_response(self) -> Response<RouterBody> {
-        let (status, code, description) = match self {
+    /// The status, the code and a description.
+    fn words(&self) -> (StatusCode, &'static str, &'static str) {
+        match self {
             Self::LargeBody => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "the body is too large"),
             Self::BrokenBody => (StatusCode::BAD_REQUEST, "invalid_request", "the body is not whole"),
             Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "invalid_request", "the body came too slowly"),
             Self::SlowAnswer => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "no answer in time"),
             Self::Panic => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "an error of ours"),
-        };
+        }
+    }
+
+    fn into_response(self) -> Response<RouterBody> {
+        let (status, code, description) = self.words();
         if status.is_server_error() {
             tracing::error!(%status, description, "request not answered by its handler");
         }

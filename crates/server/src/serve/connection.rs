@@ -9,7 +9,6 @@ use std::{
     },
 };
 
-use axum::Router;
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -21,7 +20,7 @@ use tokio::{
     time::{MissedTickBehavior, interval_at},
 };
 
-use super::answer::answer;
+use super::{Routes, answer::answer};
 use crate::config::Limits;
 
 /// What the server is doing; every connection follows.
@@ -43,7 +42,7 @@ pub(super) struct Connection {
 
 /// What a connection's requests share.
 pub(super) struct Shared<P> {
-    pub(super) router: Router,
+    pub(super) routes: Routes,
     pub(super) peer: P,
     pub(super) limits: Arc<Limits>,
     pub(super) activity: Arc<Activity>,
@@ -97,13 +96,13 @@ impl Connection {
     pub(super) async fn serve<P>(
         mut self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        router: Router,
+        routes: Routes,
         peer: P,
     ) where
         P: Clone + Send + Sync + 'static,
     {
         let activity = Arc::<Activity>::default();
-        let shared = Shared { router, peer, limits: self.limits.clone(), activity: activity.clone() };
+        let shared = Shared { routes, peer, limits: self.limits.clone(), activity: activity.clone() };
         let shared = Arc::new(shared);
         let service = service_fn(move |request| answer(shared.clone(), request));
         let builder = builder(&self.limits);

@@ -32,6 +32,7 @@ mod pushed;
 mod registering;
 mod resources;
 mod revoking;
+mod runtime_log;
 mod session_api;
 mod session_api_authentication;
 mod session_api_requests;

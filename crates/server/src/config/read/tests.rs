@@ -1,4 +1,7 @@
-use super::{super::written::KEYS, *};
+use super::{
+    super::{LogField, written::KEYS},
+    *,
+};
 
 fn read(text: &str, env: &[(&str, &str)]) -> Result<Config, Mistakes> {
     from_toml(text, env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
@@ -220,4 +223,68 @@ fn a_file_that_cannot_be_read_is_a_mistake_by_its_name() {
 fn the_longest_lifetimes_fit_the_horizon() {
     let config = read("[lifetimes]\nconsent_secs = 158112000", &[]).unwrap();
     assert!(config.lifetimes.horizon() > config.lifetimes.consent);
+}
+
+#[test]
+fn a_mistake_about_the_runtime_log_is_reported_by_its_key() {
+    for (line, key, words) in [
+        ("level = 'some'", "level", "\"changes\" or \"refused\""),
+        ("enabled = 'no'", "enabled", "true or false"),
+        ("directory = ''", "directory", "not empty"),
+        ("fields = ['time', 'body']", "fields", "found \"body\", expected one of time"),
+        ("fields = ['time', 'time']", "fields", "\"time\" twice"),
+        ("fields = ['request_header:']", "fields", "request_header:<Name>"),
+    ] {
+        let found = mistakes(&format!("[runtime_api_log]\n{line}"), &[]);
+        let [only] = found.as_slice() else { panic!("{line}: {found:?}") };
+        assert_eq!(only.key, format!("runtime_api_log.{key}"));
+        assert!(only.why.contains(words), "{only:?}");
+    }
+}
+
+#[test]
+fn the_columns_of_the_runtime_log_are_read_in_their_order() {
+    let names =
+        |fields: &str| read(&format!("[runtime_api_log]\nfields = {fields}"), &[]).unwrap().runtime_api_log.fields;
+    let header = |name: &str| LogField::RequestHeader(name.parse().unwrap());
+    let read = names(
+        "['status', 'request_header:X-Request-Id', 'user_agent', 'duration_ms', 'tls_version', 'response_bytes']",
+    );
+    let (id, agent) = (header("x-request-id"), header("user-agent"));
+    assert_eq!(
+        read,
+        [LogField::Status, id, agent, LogField::DurationMs, LogField::TlsVersion, LogField::ResponseBytes]
+    );
+    let seven = [
+        LogField::Time,
+        LogField::User,
+        LogField::AuthMethod,
+        LogField::ClientIp,
+        LogField::HttpMethod,
+        LogField::Endpoint,
+        LogField::Status,
+    ];
+    assert_eq!(names("[]"), seven);
+}
+
+#[test]
+fn a_header_that_may_carry_a_credential_is_refused_as_a_column_by_its_name() {
+    for name in [
+        "Authorization",
+        "Proxy-Authorization",
+        "Cookie",
+        "Set-Cookie",
+        "DPoP",
+        "X-API-Key",
+        "X-Auth",
+        "X-Access-Token",
+        "X-Session-Id",
+        "x-client-secret",
+    ] {
+        let found = mistakes(&format!("[runtime_api_log]\nfields = ['time', 'request_header:{name}']"), &[]);
+        let [only] = found.as_slice() else { panic!("{name}: {found:?}") };
+        assert_eq!(only.key, "runtime_api_log.fields");
+        assert!(only.why.contains(&format!("{:?}", format!("request_header:{name}"))), "{only:?}");
+        assert!(only.why.contains("never logged"), "{only:?}");
+    }
 }
