@@ -1,6 +1,6 @@
 //! What was issued: written once, read back whole, used once.
 
-use rescind_ledger::{Grant, Reads, StoreError, Timestamp, Tx, Use};
+use rescind_ledger::{Grant, Reads, Session, StoreError, Timestamp, Tx, Use};
 
 use super::{
     Backend,
@@ -161,4 +161,34 @@ pub(crate) fn authentications_and_consents_come_oldest_first<B: Backend>() {
     assert_eq!(wait(backend.reads().authentications("s")).unwrap(), [early, late]);
     assert_eq!(wait(backend.reads().consents("u", "c")).unwrap(), [consent(10), consent(20)]);
     assert_eq!(wait(backend.reads().consents("c", "u")).unwrap(), []);
+}
+
+/// The ids of the live sessions of `u`, as the readers see them.
+fn live<B: Backend>(backend: &B) -> Vec<String> {
+    let sessions = wait(backend.reads().live_sessions_of("u")).unwrap();
+    sessions.into_iter().map(|session| session.id).collect()
+}
+
+pub(crate) fn the_live_sessions_of_a_user_come_oldest_first_and_without_those_that_ended<B: Backend>() {
+    let mut backend = B::fresh();
+    let started = |id: &str, secs| Session { started_at: at(secs), ..session(id) };
+    let theirs = Session { user: "another".to_owned(), ..session("theirs") };
+    backend.write(|tx| {
+        for session in [started("third", 120), started("first", 90), started("second", 110), theirs] {
+            tx.insert_session(&session).unwrap();
+        }
+        let seen: Vec<_> = tx.live_sessions_of("u").unwrap().into_iter().map(|session| session.id).collect();
+        assert_eq!(seen, ["first", "second", "third"], "also what this transaction has just written");
+    });
+    assert_eq!(live(&backend), ["first", "second", "third"]);
+    assert_eq!(wait(backend.reads().live_sessions_of("u")).unwrap().remove(1), started("second", 110));
+    backend.write(|tx| {
+        tx.settle_session("second").unwrap();
+        assert_eq!(tx.live_sessions_of("u").unwrap().len(), 2);
+        // A late touch does not bring it back.
+        tx.touch_session("second", at(500)).unwrap();
+        tx.touch_session("first", at(500)).unwrap();
+    });
+    let backend = backend.reopened();
+    assert_eq!(live(&backend), ["first", "third"], "by their start, not by their last activity");
 }
