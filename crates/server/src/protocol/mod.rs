@@ -22,7 +22,7 @@ pub mod password;
 pub mod register;
 pub mod revoke;
 mod routes;
-mod session_limit;
+pub mod session_limit;
 pub mod sign_in;
 pub mod signed_in;
 pub mod throttle;

@@ -66,7 +66,12 @@ pub(crate) enum Went {
 
 /// A configuration for a server that keeps everything under `dir`.
 pub(crate) fn configuration(dir: &Path) -> Config {
-    let text = format!("data_dir = {:?}\nissuer = {ISSUER:?}\ndevelopment = true\n", dir.join("data"));
+    configuration_with(dir, "")
+}
+
+/// The same, with the sections of a configuration file.
+pub(crate) fn configuration_with(dir: &Path, sections: &str) -> Config {
+    let text = format!("data_dir = {:?}\nissuer = {ISSUER:?}\ndevelopment = true\n{sections}", dir.join("data"));
     config::from_toml(&text, []).unwrap()
 }
 
@@ -92,7 +97,20 @@ impl House {
     pub(crate) async fn open() -> Self {
         let dir = place();
         let (opened, clock) = opened(&dir);
-        let house = Self::of(opened, clock, dir);
+        Self::of(opened, clock, dir).furnished().await
+    }
+
+    /// The same, with sections of its own in the configuration file.
+    pub(crate) async fn open_with(sections: &str) -> Self {
+        let dir = place();
+        let clock = Arc::new(AtomicI64::new(BEGINNING));
+        let (config, manual) = (configuration_with(dir.path(), sections), Clock::Manual(clock.clone()));
+        let opening = thread::spawn(move || Opened::open(config, manual, Pace::Free));
+        Self::of(opening.join().unwrap().unwrap(), clock, dir).furnished().await
+    }
+
+    async fn furnished(self) -> Self {
+        let house = self;
         for name in ["alice", "bob"] {
             house.add_user(name).await;
         }

@@ -6,5 +6,7 @@ mod house;
 mod refresh;
 mod replay;
 mod rules;
+mod session_limit;
+mod sessions;
 mod targets;
 mod writer;
