@@ -204,3 +204,36 @@ async fn a_check_that_is_switched_on_ends_older_tokens_and_one_switched_off_loos
     }
     Ok(())
 }
+
+async fn last_activity(server: &Server, session: &str) -> Result<i64> {
+    let shown = server.administer(Method::GET, &format!("/sessions/{session}"), &Value::Null).await?;
+    shown["touched_at"].as_i64().context("no last activity")
+}
+
+#[tokio::test]
+async fn p25_each_validation_moves_the_last_activity_if_the_api_says_so() -> Result<()> {
+    let server = Server::start().await?;
+    add_api(&server, "moving", "jwt", &only(&["update_authn_session_activity"])).await?;
+    add_api(&server, "still", "jwt", &only(&["include_session_id", "check_valid_authn_session"])).await?;
+    let app = Application::confidential(&server).await?;
+    let granted = granted(&app, &["moving", "still"]).await?;
+    let (moving, still) = (granted.token(&app, "moving").await?, granted.token(&app, "still").await?);
+    let mut before = last_activity(&server, &granted.session).await?;
+    for _ in 0..2 {
+        for by_introspection in [true, false] {
+            // Activity is counted in milliseconds.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            for (token, moves) in [(&still, false), (&moving, true)] {
+                if by_introspection {
+                    assert!(is_active(&app, token).await?);
+                } else {
+                    app.sees_alive(token).await?;
+                }
+                let after = last_activity(&server, &granted.session).await?;
+                assert_eq!(after > before, moves, "by introspection: {by_introspection}");
+                before = after;
+            }
+        }
+    }
+    Ok(())
+}
