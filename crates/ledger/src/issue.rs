@@ -84,26 +84,6 @@ impl Door<'_> {
         Ok(if ended.fresh { TimedOut::Ended(ended) } else { TimedOut::EndedBefore })
     }
 
-    /// Ends every session of a user that there is, each by an order of its own and all in this transaction, so that none
-    /// slips between the looking and the ending. Grants that outlive their sessions live on. Says which sessions ended.
-    pub fn end_sessions_of(
-        &mut self,
-        user: &str,
-        reason: Reason,
-        initiator: &Initiator,
-    ) -> Result<Vec<String>, LedgerError> {
-        let mut ended = Vec::new();
-        for session in self.tx.live_sessions_of(user, self.now)? {
-            if self.must_stand(&session.trace(self.live.issuer(), self.live.key())).is_err() {
-                continue;
-            }
-            let target = Target::Session { session: session.id.clone() };
-            self.end(&Order::new(target, reason, initiator.clone()))?;
-            ended.push(session.id);
-        }
-        Ok(ended)
-    }
-
     /// Remembers a consent.
     pub fn remember_consent(&mut self, consent: &Consent) -> Result<(), LedgerError> {
         self.must_stand(&consent.trace(self.live.issuer(), self.live.key()))?;

@@ -55,10 +55,10 @@ pub trait Tx {
     fn insert_authentication(&mut self, authentication: &Authentication) -> Result<(), StoreError>;
     /// Moves the session's last activity forward, never back, and with it the moment at which it is due to end.
     fn touch_session(&mut self, session: &str, at: Timestamp) -> Result<(), StoreError>;
-    /// The sessions of a user that have not expired at `now`, oldest first, ended or not.
-    fn live_sessions_of(&mut self, user: &str, now: Timestamp) -> Result<Vec<Session>, StoreError>;
-    /// Notes that a session has ended, so that [`Reads::due_sessions`] no longer names it.
+    /// Notes that a session has ended, so that neither [`Reads::due_sessions`] nor [`Tx::live_sessions_of`] names it.
     fn settle_session(&mut self, session: &str) -> Result<(), StoreError>;
+    /// The sessions of a user that are not noted as ended, the oldest first, as of this very point of the transaction.
+    fn live_sessions_of(&mut self, user: &str) -> Result<Vec<Session>, StoreError>;
     fn insert_consent(&mut self, consent: &Consent) -> Result<(), StoreError>;
     fn insert_pushed_request(&mut self, request: &PushedRequest) -> Result<(), StoreError>;
     fn use_pushed_request(&mut self, handle: &Hash, at: Timestamp) -> Result<Use, StoreError>;
@@ -198,6 +198,9 @@ pub trait Reads: Clone + Send + Sync + 'static {
     /// Sessions that have not ended and, by what is stored, ran out of time by now: the longest due first.
     fn due_sessions(&self, now: Timestamp, limit: u32)
     -> impl Future<Output = Result<Vec<Session>, StoreError>> + Send;
+    /// The sessions of a user that are not noted as ended, the oldest first. Some may have ended all the same: by time, or
+    /// with something wider.
+    fn live_sessions_of(&self, user: &str) -> impl Future<Output = Result<Vec<Session>, StoreError>> + Send;
     /// The device that others know under a name, such as ("udid", UDID); names are compared exactly.
     fn find_device_by_external_id(
         &self,

@@ -407,7 +407,12 @@ impl Session {
     /// The lineage of the session as a credential.
     #[must_use]
     pub fn trace(&self, issuer: &str, key: &FingerprintKey) -> Trace {
-        Lineage {
+        self.with_lineage(issuer, |lineage| lineage.trace(key))
+    }
+
+    /// Hands the lineage to `look`.
+    pub fn with_lineage<R>(&self, issuer: &str, look: impl FnOnce(&Lineage<'_>) -> R) -> R {
+        look(&Lineage {
             token: None,
             grant: None,
             session: Some(&self.id),
@@ -417,8 +422,7 @@ impl Session {
             audiences: &[],
             key: None,
             position: self.position,
-        }
-        .trace(key)
+        })
     }
 }
 

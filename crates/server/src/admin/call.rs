@@ -73,6 +73,11 @@ impl Call {
         serde_json::from_slice(&self.body).map_err(|why| broken(&why))
     }
 
+    /// The body of a call that may come without one.
+    pub(super) fn body_if_any<T: DeserializeOwned + Default>(&self) -> Result<T, Problem> {
+        if self.body.is_empty() { Ok(T::default()) } else { self.body() }
+    }
+
     /// The query, in which only these parameters may stand.
     pub(super) fn query(&self, known: &[&str]) -> Result<Query<'_>, Problem> {
         for (place, (name, value)) in self.query.iter().enumerate() {

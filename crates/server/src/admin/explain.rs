@@ -207,18 +207,26 @@ impl Fate {
 
 /// The entries that end it, by the very search that makes the verdict, and what is wrong with its stamp.
 async fn causes(app: &App, found: &Found) -> Result<(Vec<Value>, Option<Fault>), Problem> {
-    let (targets, fault) = found.with_lineage(app.live.issuer(), |lineage| {
-        app.live.look(|index, _| {
-            let matching = index.matching(lineage, app.live.key()).into_iter();
-            let targets: Vec<_> = matching.map(|(target, at)| (Target::from_ref(&target), at)).collect();
-            (targets, index.fault(lineage.position))
-        })
-    });
+    let (targets, fault) = found.with_lineage(app.live.issuer(), |lineage| ended_by(app, lineage));
+    Ok((describe_all(app, targets).await?, fault))
+}
+
+/// Where in the ledger that stands which ends a lineage, and what is wrong with its stamp.
+pub(super) fn ended_by(app: &App, lineage: &Lineage<'_>) -> (Vec<(Target, Position)>, Option<Fault>) {
+    app.live.look(|index, _| {
+        let matching = index.matching(lineage, app.live.key()).into_iter();
+        let targets = matching.map(|(target, at)| (Target::from_ref(&target), at)).collect();
+        (targets, index.fault(lineage.position))
+    })
+}
+
+/// The entries at these places.
+pub(super) async fn describe_all(app: &App, targets: Vec<(Target, Position)>) -> Result<Vec<Value>, Problem> {
     let mut entries = Vec::new();
     for (target, position) in targets {
         entries.push(describe(app, &target, position).await?);
     }
-    Ok((entries, fault))
+    Ok(entries)
 }
 
 async fn describe(app: &App, target: &Target, position: Position) -> Result<Value, Problem> {

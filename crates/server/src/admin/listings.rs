@@ -44,8 +44,11 @@ pub(super) async fn sessions(call: Call) -> Result<Response, Problem> {
     let page = call.app.records.store.sessions(&filter, query.find("cursor"), query.limit()?).await?;
     let mut items = Vec::new();
     for session in &page.items {
-        let state = state::of_session(&call.app, session).await?;
-        items.push(with_state(show_session(session), state));
+        // The last activity may not be written down yet.
+        let known = call.app.records.find_session(&session.id).await?;
+        let session = known.map_or_else(|| session.clone(), |known| known.current());
+        let state = call.app.live.session_counts(&session, call.app.now());
+        items.push(with_state(show_session(&session), state));
     }
     Ok(ok(&json!({ "items": items, "next": page.next })))
 }
@@ -74,7 +77,7 @@ pub(super) async fn tokens(call: Call) -> Result<Response, Problem> {
     Ok(ok(&json!({ "items": items, "next": page.next })))
 }
 
-fn with_state(mut shown: Value, state: state::State) -> Value {
+pub(super) fn with_state(mut shown: Value, state: state::State) -> Value {
     if let Some(object) = shown.as_object_mut() {
         object.insert("state".to_owned(), state::word(state).into());
     }

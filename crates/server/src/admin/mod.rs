@@ -14,6 +14,7 @@ pub mod problem;
 mod registration_tokens;
 mod revocations;
 mod routes;
+mod sessions;
 mod state;
 mod status;
 mod target;

@@ -13,27 +13,26 @@ use super::{
     state,
     target::{Named, PARAMETERS, reach},
 };
-use crate::app::App;
+use crate::{app::App, protocol::mint::insert};
 
 /// How many records are looked at before others get their turn.
 const PAGE: u32 = 1000;
 
 pub(super) async fn show(call: Call) -> Result<Response, Problem> {
     let target = Named::of(call.query(&PARAMETERS)?)?.resolve(&call.app).await?;
-    let mut count = Count::new(&call.app, &target);
-    let filter = Filter { live_at: Some(call.app.now()), ..reach(&target) };
-    count.sessions(&call.app, &filter).await?;
-    count.grants(&call.app, &filter).await?;
-    count.tokens(&call.app, &filter).await?;
-    Ok(ok(&count.show(&target)))
+    let mut count = Count::new(&call.app);
+    count.add(&call.app, &target).await?;
+    let mut shown = count.show();
+    insert(&mut shown, "target", Some(json!(target)));
+    Ok(ok(&shown))
 }
 
 /// What was counted so far.
-struct Count {
+pub(super) struct Count {
     /// The entry that the order would write if it came now.
     at: Position,
-    fingerprint: Fingerprint,
-    living: bool,
+    /// What is being counted for.
+    aim: Option<(Fingerprint, bool)>,
     users: HashSet<String>,
     sessions: u64,
     grants: u64,
@@ -43,11 +42,10 @@ struct Count {
 }
 
 impl Count {
-    fn new(app: &App, target: &Target) -> Self {
+    pub(super) fn new(app: &App) -> Self {
         Self {
             at: app.live.head().next(),
-            fingerprint: target.fingerprint(app.live.key()),
-            living: target.is_living(),
+            aim: None,
             users: HashSet::new(),
             sessions: 0,
             grants: 0,
@@ -57,8 +55,17 @@ impl Count {
         }
     }
 
+    /// Counts what an order for a target would end. Of several targets, no two may reach the same record.
+    pub(super) async fn add(&mut self, app: &App, target: &Target) -> Result<(), Problem> {
+        self.aim = Some((target.fingerprint(app.live.key()), target.is_living()));
+        let filter = Filter { live_at: Some(app.now()), ..reach(target) };
+        self.sessions(app, &filter).await?;
+        self.grants(app, &filter).await?;
+        self.tokens(app, &filter).await
+    }
+
     fn would_end(&self, trace: &Trace) -> bool {
-        trace.is_ended_by(self.fingerprint, self.living, self.at)
+        self.aim.is_some_and(|(fingerprint, living)| trace.is_ended_by(fingerprint, living, self.at))
     }
 
     async fn sessions(&mut self, app: &App, filter: &Filter) -> Result<(), Problem> {
@@ -131,12 +138,11 @@ impl Count {
         }
     }
 
-    fn show(&self, target: &Target) -> Value {
+    pub(super) fn show(&self) -> Value {
         let list = |counts: &BTreeMap<String, u64>, name: &str| {
             counts.iter().map(|(one, count)| json!({ name: one, "access_tokens": count })).collect::<Vec<_>>()
         };
         json!({
-            "target": target,
             "position": self.at.to_string(),
             "users": self.users.len(),
             "sessions": self.sessions,

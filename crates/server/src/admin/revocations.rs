@@ -20,18 +20,19 @@ struct OrderForm {
     note: Option<String>,
 }
 
-fn other() -> String {
+pub(super) fn other() -> String {
     Reason::Other.code().to_owned()
 }
 
-/// Without what was written instead, which may be anything.
-fn unknown_reason() -> Problem {
-    Problem::invalid(format!("unknown reason; one of: {}", Reason::ALL.map(Reason::code).join(", ")))
+/// A mistake is told without what was written instead, which may be anything.
+pub(super) fn read_reason(code: &str) -> Result<Reason, Problem> {
+    let known = || format!("unknown reason; one of: {}", Reason::ALL.map(Reason::code).join(", "));
+    code.parse().map_err(|_| Problem::invalid(known()))
 }
 
 pub(super) async fn order(call: Call) -> Result<Response, Problem> {
     let form: OrderForm = call.body()?;
-    let reason = form.reason.parse::<Reason>().map_err(|_| unknown_reason())?;
+    let reason = read_reason(&form.reason)?;
     let target = form.target.resolve(&call.app).await?;
     let order = Order {
         target,

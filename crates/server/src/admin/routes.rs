@@ -4,7 +4,8 @@ use super::{
     Access::{Read, Revoke, Write},
     Route,
     Verb::{Delete, Get, Patch, Post},
-    apis, clients, devices, entries, explain, keys, listings, preview, registration_tokens, revocations, status, users,
+    apis, clients, devices, entries, explain, keys, listings, preview, registration_tokens, revocations, sessions,
+    status, users,
 };
 
 /// Turns an `async fn` into the table's kind of handler.
@@ -43,6 +44,11 @@ pub static ROUTES: &[Route] = &[
     route!(Get "/devices/{id}", Read, devices::show, "Shows a device."),
     route!(Patch "/devices/{id}", Write, devices::change, "Changes a device; switching it off ends what was issued on it."),
     route!(Get "/sessions", Read, listings::sessions, "Lists sessions with their present state."),
+    route!(Get "/sessions/{id}", Read, sessions::show, "Shows a session, with its user, device, clients and grants."),
+    route!(Get "/sessions/{id}/end-others", Read, sessions::preview_others, "Counts what the order below would end."),
+    route!(Post "/sessions/{id}/end-others", Revoke, sessions::end_others, "Ends the user's other sessions."),
+    route!(Get "/users/{id}/end-sessions", Read, sessions::preview_of_user, "Counts what the order below would end."),
+    route!(Post "/users/{id}/end-sessions", Revoke, sessions::end_of_user, "Ends all sessions of a user, and nothing else."),
     route!(Get "/grants", Read, listings::grants, "Lists grants with their present state."),
     route!(Get "/tokens", Read, listings::tokens, "Lists access tokens with their present state."),
     route!(Post "/revocations", Revoke, revocations::order, "Ends what the target names."),

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use rescind_ledger::Reason;
 
+use super::sessions::SessionsCommand;
+
 /// Issues OAuth 2 and OpenID Connect tokens and sessions, and takes them back.
 #[derive(Debug, Parser)]
 #[command(name = "rescind", version, about, propagate_version = true)]
@@ -82,7 +84,7 @@ pub(super) enum Command {
     /// Sessions: sign-ins.
     Sessions {
         #[command(subcommand)]
-        command: ListCommand,
+        command: SessionsCommand,
     },
     /// Grants: what clients got.
     Grants {

@@ -3,9 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    arguments::{
-        FilterArguments, Globals, KeysCommand, ListCommand, Output, PageArguments, RevocationsCommand, TokenArguments,
-    },
+    arguments::{FilterArguments, Globals, KeysCommand, Output, PageArguments, RevocationsCommand, TokenArguments},
     connection::{Connection, part},
     failure::Failure,
     input, output,
@@ -48,11 +46,11 @@ pub(super) async fn list(
     globals: &Globals,
     server: &Connection,
     kind: Kind,
-    ListCommand::List(filter): ListCommand,
+    filter: &FilterArguments,
 ) -> Result<(), Failure> {
     let limit = filter.page.limit.to_string();
     let mut query = page_query(&filter.page, &limit);
-    query.extend(filters(&filter));
+    query.extend(filters(filter));
     let answer = server.get(kind.path(), &query).await?;
     output::list(globals, &answer, kind.columns());
     Ok(())

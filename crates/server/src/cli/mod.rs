@@ -12,12 +12,13 @@ mod local;
 mod output;
 mod revoke;
 pub mod serve;
+mod sessions;
 
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser;
 
-use arguments::{Arguments, Command, Globals};
+use arguments::{Arguments, Command, Globals, ListCommand};
 use connection::Connection;
 use failure::Failure;
 
@@ -71,9 +72,13 @@ async fn remote(globals: &Globals, command: Command) -> Result<(), Failure> {
         },
         Command::Explain(token) => issued::explain(globals, &server, &token).await,
         Command::Introspect(token) => issued::introspect(globals, &server, &token).await,
-        Command::Sessions { command } => issued::list(globals, &server, issued::Kind::Sessions, command).await,
-        Command::Grants { command } => issued::list(globals, &server, issued::Kind::Grants, command).await,
-        Command::Tokens { command } => issued::list(globals, &server, issued::Kind::Tokens, command).await,
+        Command::Sessions { command } => sessions::run(globals, &server, command).await,
+        Command::Grants { command: ListCommand::List(filter) } => {
+            issued::list(globals, &server, issued::Kind::Grants, &filter).await
+        }
+        Command::Tokens { command: ListCommand::List(filter) } => {
+            issued::list(globals, &server, issued::Kind::Tokens, &filter).await
+        }
         Command::Revocations { command } => issued::revocations(globals, &server, command).await,
         Command::Keys { command } => issued::keys(globals, &server, command).await,
         Command::RegistrationToken { command } => configure::registration_token(globals, &server, command).await,

@@ -24,6 +24,7 @@ pub mod register;
 pub mod revoke;
 mod routes;
 pub mod session_api;
+pub mod session_limit;
 pub mod sign_in;
 pub mod signed_in;
 pub mod throttle;

@@ -22,6 +22,7 @@ use crate::{
         issue::Progress,
         pages::{self, Ask, Site},
         password,
+        session_limit::find_limit,
         signed_in::{SignedIn, find_signed_in},
         throttle::TooMany,
         trouble::Trouble,
@@ -108,8 +109,13 @@ pub async fn sign_in(app: &App, credentials: Credentials<'_>) -> Result<Begun, S
     };
     let authentication = authentication(app, &session.id, position);
     let sign_in = SignIn { session: session.clone(), authentication };
+    let limit = find_limit(app, &session.user, now).await?;
     app.pace.at("submit").await;
-    app.queue.submit(Lane::Issuing, move |door| door.sign_in(&sign_in)).await?;
+    let work = app.queue.submit(Lane::Issuing, move |door| {
+        door.sign_in(&sign_in)?;
+        limit.iter().try_for_each(|limit| door.make_room(&sign_in.session, limit).map(drop))
+    });
+    work.await?;
     Ok(Begun { cookie, session })
 }
 

@@ -7,6 +7,8 @@ mod refresh;
 mod replay;
 mod rules;
 mod session_api;
+mod session_limit;
+mod sessions;
 mod targets;
 mod time;
 mod time_property;

@@ -11,7 +11,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http_body_util::BodyExt;
 use proptest::prelude::*;
 use rescind::{background, records::KnownSession, runtime_log::LoggedCaller};
-use rescind_ledger::{Client, ClientAuthMethod, Hash, Initiator, Order, Reads, Reason, Session, Store, Target};
+use rescind_ledger::{
+    Client, ClientAuthMethod, EndingOfSessions, Hash, Initiator, Order, Reads, Reason, Session, Store, Target,
+};
 use rescind_store::{DataDir, Sqlite};
 use serde_json::{Value, json};
 
@@ -213,9 +215,9 @@ async fn a_session_that_begins_behind_a_listing_is_ended_with_the_others() {
             methods: vec!["pwd".to_owned()],
         };
         door.sign_in(&rescind_ledger::SignIn { session: copy, authentication })?;
-        door.end_sessions_of("u_alice", Reason::UserRequest, &somebody())
+        door.end_sessions(&all_of_alice())
     });
-    let mut ended = ended.await.unwrap();
+    let mut ended: Vec<_> = ended.await.unwrap().into_iter().map(|one| one.session).collect();
     ended.sort();
     let mut expected = vec![first.clone(), "s_late".to_owned()];
     expected.sort();
@@ -223,8 +225,18 @@ async fn a_session_that_begins_behind_a_listing_is_ended_with_the_others() {
     for (sid, listed) in [(first.as_str(), true), ("s_late", true), (&others, false)] {
         assert_eq!(is_listed(&house, sid).await, listed, "{sid}");
     }
-    let again = house.door(|door| door.end_sessions_of("u_alice", Reason::UserRequest, &somebody())).await;
-    assert_eq!(again.unwrap(), Vec::<String>::new(), "what has ended is not ended again");
+    let again = house.door(|door| door.end_sessions(&all_of_alice())).await;
+    assert_eq!(again.unwrap(), [], "what has ended is not ended again");
+}
+
+fn all_of_alice() -> EndingOfSessions {
+    EndingOfSessions {
+        user: "u_alice".to_owned(),
+        except: None,
+        reason: Reason::UserRequest,
+        initiator: somebody(),
+        note: None,
+    }
 }
 
 #[tokio::test]

@@ -15,6 +15,9 @@ use super::{
     listing, open,
 };
 
+/// The sessions of a user that are not noted as ended, the oldest first.
+pub(super) const LIVE_SESSIONS: &str = "WHERE user_id = ?1 AND due_at IS NOT NULL ORDER BY started_at, id";
+
 /// Reads of the one-file store. Clones share the connections.
 ///
 /// Each read is done inside its `async fn`, on the caller's thread: it is some microseconds in the page cache, less
@@ -161,6 +164,10 @@ impl Reads for SqliteReads {
 
     async fn due_sessions(&self, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError> {
         self.each("WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2", rusqlite::params![now.0, limit])
+    }
+
+    async fn live_sessions_of(&self, user: &str) -> Result<Vec<Session>, StoreError> {
+        self.each(LIVE_SESSIONS, [user])
     }
 
     async fn find_device_by_external_id(&self, kind: &str, value: &str) -> Result<Option<Device>, StoreError> {

@@ -12,6 +12,7 @@ use super::{
     cells::{Cells, Stored, bound},
     fault::Within,
     forget, mark_of,
+    reads::LIVE_SESSIONS,
 };
 
 /// A transaction that is rolled back when dropped, unless it was committed.
@@ -210,18 +211,15 @@ impl Tx for SqliteTx<'_> {
         self.execute("sessions", sql, params![session, at.0]).map(drop)
     }
 
-    fn live_sessions_of(&mut self, user: &str, now: Timestamp) -> Result<Vec<Session>, StoreError> {
-        self.attempt(Session::TABLE, |connection| {
-            let sql = format!(
-                "SELECT {} FROM sessions WHERE user_id = ?1 AND expires_at > ?2 ORDER BY started_at, id",
-                Session::COLUMNS
-            );
-            connection.prepare_cached(&sql)?.query_map(params![user, now.0], Session::of)?.collect()
-        })
-    }
-
     fn settle_session(&mut self, session: &str) -> Result<(), StoreError> {
         self.execute("sessions", "UPDATE sessions SET due_at = NULL WHERE id = ?1", [session]).map(drop)
+    }
+
+    fn live_sessions_of(&mut self, user: &str) -> Result<Vec<Session>, StoreError> {
+        let sql = format!("SELECT {} FROM sessions {LIVE_SESSIONS}", Session::COLUMNS);
+        self.attempt("sessions", |connection| {
+            connection.prepare_cached(&sql)?.query_map([user], Session::of)?.collect()
+        })
     }
 
     fn insert_consent(&mut self, consent: &Consent) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use axum::{http::StatusCode, response::Response};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use rescind_ledger::{Client, Filter, Hash, Initiator, Lane, Reads, Reason, User};
+use rescind_ledger::{Client, EndingOfSessions, Hash, Initiator, Lane, Reads, Reason, User};
 use serde::Serialize;
 
 use super::{
@@ -17,8 +17,6 @@ use crate::{app::App, config::UserKey, protocol::error::empty};
 
 /// No user is named by more.
 const KEY_LIMIT: usize = 1024;
-/// How many sessions are read at a time.
-const PAGE: u32 = 500;
 
 #[derive(Serialize)]
 struct Shown {
@@ -31,18 +29,9 @@ pub(super) async fn show(app: &App, received: &Received) -> Result<Response, Ref
     let mut sessions = Vec::new();
     if let Some(user) = find_user(app, key(received)?).await? {
         let now = app.now();
-        let filter = Filter { user: Some(user.id), live_at: Some(now), ..Filter::default() };
-        let mut cursor: Option<String> = None;
-        loop {
-            let page = app.records.store.sessions(&filter, cursor.as_deref(), PAGE).await?;
-            for session in page.items {
-                if let Standing::Runs(known) = Standing::of(app, &session.id, now).await? {
-                    sessions.push(AuthnSession::of(&known, session.id)?);
-                }
-            }
-            cursor = page.next;
-            if cursor.is_none() {
-                break;
+        for session in app.records.store.live_sessions_of(&user.id).await?.into_iter().rev() {
+            if let Standing::Runs(known) = Standing::of(app, &session.id, now).await? {
+                sessions.push(AuthnSession::of(&known, session.id)?);
             }
         }
     }
@@ -54,11 +43,11 @@ pub(super) async fn show(app: &App, received: &Received) -> Result<Response, Ref
 pub(super) async fn revoke(app: &App, client: &Client, received: &Received) -> Result<Response, Refusal> {
     if let Some(user) = find_user(app, key(received)?).await? {
         let initiator = Initiator::Client(client.id.clone());
+        let order =
+            EndingOfSessions { user: user.id, except: None, reason: Reason::UserRequest, initiator, note: None };
         app.pace.at("submit").await;
         let begun = Instant::now();
-        let ending =
-            move |door: &mut rescind_ledger::Door<'_>| door.end_sessions_of(&user.id, Reason::UserRequest, &initiator);
-        let ended = app.queue.submit(Lane::Ending, ending).await?;
+        let ended = app.queue.submit(Lane::Ending, move |door| door.end_sessions(&order)).await?;
         app.telemetry.revoke_seconds.record(begun.elapsed());
         for _ in ended {
             app.telemetry.count("rescind_revocations_total", &[("target", "session"), ("reason", "user_request")]);

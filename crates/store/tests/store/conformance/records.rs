@@ -147,28 +147,6 @@ pub(crate) fn a_touch_never_moves_back<B: Backend>() {
     backend.write(|tx| tx.touch_session("nobody's", at(1)).unwrap());
 }
 
-pub(crate) fn the_live_sessions_of_a_user_come_oldest_first<B: Backend>() {
-    let mut backend = B::fresh();
-    let early = Session { started_at: at(50), ..session("late in the alphabet") };
-    let (late, over) = (session("a"), Session { expires_at: at(500), ..session("over") });
-    let others = Session { user: "another".to_owned(), ..session("another's") };
-    backend.write(|tx| {
-        for session in [&late, &early, &over, &others] {
-            tx.insert_session(session).unwrap();
-        }
-        // What was settled may have ended by an order of another kind: the ledger says.
-        tx.settle_session("a").unwrap();
-    });
-    let found = backend.try_write(|tx| tx.live_sessions_of("u", at(500))).unwrap();
-    assert_eq!(found, [early, late.clone()]);
-    let seen = backend.try_write(|tx| {
-        tx.insert_session(&session("b"))?;
-        tx.live_sessions_of("u", at(500))
-    });
-    assert_eq!(seen.unwrap().len(), 3, "what this very transaction has written is seen");
-    assert_eq!(backend.try_write(|tx| tx.live_sessions_of("u", late.expires_at)).unwrap(), []);
-}
-
 pub(crate) fn authentications_and_consents_come_oldest_first<B: Backend>() {
     let mut backend = B::fresh();
     let (early, late) = (authentication("s", 10), authentication("s", 20));
@@ -183,4 +161,34 @@ pub(crate) fn authentications_and_consents_come_oldest_first<B: Backend>() {
     assert_eq!(wait(backend.reads().authentications("s")).unwrap(), [early, late]);
     assert_eq!(wait(backend.reads().consents("u", "c")).unwrap(), [consent(10), consent(20)]);
     assert_eq!(wait(backend.reads().consents("c", "u")).unwrap(), []);
+}
+
+/// The ids of the live sessions of `u`, as the readers see them.
+fn live<B: Backend>(backend: &B) -> Vec<String> {
+    let sessions = wait(backend.reads().live_sessions_of("u")).unwrap();
+    sessions.into_iter().map(|session| session.id).collect()
+}
+
+pub(crate) fn the_live_sessions_of_a_user_come_oldest_first_and_without_those_that_ended<B: Backend>() {
+    let mut backend = B::fresh();
+    let started = |id: &str, secs| Session { started_at: at(secs), ..session(id) };
+    let theirs = Session { user: "another".to_owned(), ..session("theirs") };
+    backend.write(|tx| {
+        for session in [started("third", 120), started("first", 90), started("second", 110), theirs] {
+            tx.insert_session(&session).unwrap();
+        }
+        let seen: Vec<_> = tx.live_sessions_of("u").unwrap().into_iter().map(|session| session.id).collect();
+        assert_eq!(seen, ["first", "second", "third"], "also what this transaction has just written");
+    });
+    assert_eq!(live(&backend), ["first", "second", "third"]);
+    assert_eq!(wait(backend.reads().live_sessions_of("u")).unwrap().remove(1), started("second", 110));
+    backend.write(|tx| {
+        tx.settle_session("second").unwrap();
+        assert_eq!(tx.live_sessions_of("u").unwrap().len(), 2);
+        // A late touch does not bring it back.
+        tx.touch_session("second", at(500)).unwrap();
+        tx.touch_session("first", at(500)).unwrap();
+    });
+    let backend = backend.reopened();
+    assert_eq!(live(&backend), ["first", "third"], "by their start, not by their last activity");
 }
