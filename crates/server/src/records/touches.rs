@@ -157,7 +157,9 @@ mod tests {
         assert!(touches.touch(SESSION, read(), at(99)));
         let clock = touches.settle(SESSION, read(), at(199));
         assert_eq!(clock.touched_at, at(99));
-        assert!(!touches.touch(SESSION, read(), at(150)), "begun before the end, arrived after it");
-        assert!(touches.clock(SESSION, read()).runs(at(150)).is_err());
+        let read_again = SessionClock { touched_at: at(99), ..read() };
+        assert!(!touches.touch(SESSION, read_again, at(150)), "begun before the end, arrived after it");
+        assert_eq!(touches.clock(SESSION, read_again).touched_at, at(99));
+        assert_eq!(touches.settle(SESSION, read_again, at(200)).touched_at, at(99), "if the first attempt failed");
     }
 }

@@ -55,7 +55,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => Just(Step::Sweep),
         1 => Just(Step::Restart),
     ];
-    vec(step, 1..40)
+    // Activity, and a restart while it may not be written down yet: left to chance, that would be too rare.
+    let loss = (1..60_i64, 70..100_i64).prop_map(|(before, after)| {
+        vec![Step::Use, Step::Wait(before), Step::Use, Step::Restart, Step::Wait(after), Step::Look]
+    });
+    let phrase = prop_oneof![12 => step.prop_map(|step| vec![step]), 1 => loss];
+    vec(phrase, 1..40).prop_map(|phrases| phrases.concat())
 }
 
 /// The server, which can be stopped and started.
