@@ -68,6 +68,15 @@ impl Door<'_> {
         self.end(&Order::new(target, reason, Initiator::System("session_timeout".to_owned()))).map(Some)
     }
 
+    /// The sessions of a user that have not ended as of this very point of the transaction, oldest first. One that may
+    /// have idled out is among them: its last activity need not be written down yet.
+    pub fn live_sessions_of(&mut self, user: &str) -> Result<Vec<Session>, LedgerError> {
+        let mut sessions = self.tx.live_sessions_of(user, self.now)?;
+        let (issuer, key) = (self.live.issuer(), self.live.key());
+        sessions.retain(|session| self.verdict(&session.trace(issuer, key)) == Verdict::NotRevoked);
+        Ok(sessions)
+    }
+
     /// Remembers a consent.
     pub fn remember_consent(&mut self, consent: &Consent) -> Result<(), LedgerError> {
         self.must_hold(self.verdict(&consent.trace(self.live.issuer(), self.live.key())))?;

@@ -54,6 +54,8 @@ pub trait Tx {
     fn touch_session(&mut self, session: &str, at: Timestamp) -> Result<(), StoreError>;
     /// Notes that a session has ended, so that [`Reads::due_sessions`] no longer names it.
     fn settle_session(&mut self, session: &str) -> Result<(), StoreError>;
+    /// The sessions of a user that are not over-age, ended or not, oldest first.
+    fn live_sessions_of(&mut self, user: &str, now: Timestamp) -> Result<Vec<Session>, StoreError>;
     fn insert_consent(&mut self, consent: &Consent) -> Result<(), StoreError>;
     fn insert_pushed_request(&mut self, request: &PushedRequest) -> Result<(), StoreError>;
     fn use_pushed_request(&mut self, handle: &Hash, at: Timestamp) -> Result<Use, StoreError>;
@@ -181,6 +183,8 @@ pub trait Reads: Clone + Send + Sync + 'static {
     /// The authentications of a session, oldest first.
     fn authentications(&self, session: &str) -> impl Future<Output = Result<Vec<Authentication>, StoreError>> + Send;
     fn consents(&self, user: &str, client: &str) -> impl Future<Output = Result<Vec<Consent>, StoreError>> + Send;
+    /// Every consent of a user, oldest first.
+    fn consents_of(&self, user: &str) -> impl Future<Output = Result<Vec<Consent>, StoreError>> + Send;
     fn find_user(&self, id: &str) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
     fn find_user_by_name(&self, user_name: &str) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
     /// The user whose user name, in lower case, has this SHA-256.

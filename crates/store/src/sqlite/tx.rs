@@ -214,6 +214,17 @@ impl Tx for SqliteTx<'_> {
         self.execute("sessions", "UPDATE sessions SET due_at = NULL WHERE id = ?1", [session]).map(drop)
     }
 
+    fn live_sessions_of(&mut self, user: &str, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+        let sql = format!(
+            "SELECT {} FROM sessions WHERE user_id = ?1 AND expires_at > ?2 ORDER BY started_at, id",
+            Session::COLUMNS
+        );
+        self.attempt("sessions", |connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            statement.query_map(params![user, now.0], Session::of)?.collect()
+        })
+    }
+
     fn insert_consent(&mut self, consent: &Consent) -> Result<(), StoreError> {
         let (epoch, seq) = bound(consent.position);
         let (scopes, audiences) = (json("consents", &consent.scopes)?, json("consents", &consent.audiences)?);

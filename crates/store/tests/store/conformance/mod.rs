@@ -122,6 +122,7 @@ macro_rules! conformance {
             what_is_not_there_cannot_be_used_first,
             what_must_be_unique_is,
             a_touch_never_moves_back,
+            the_sessions_of_a_user_are_those_that_are_not_over_age_or_anothers,
             authentications_and_consents_come_oldest_first,
         ]);
     };

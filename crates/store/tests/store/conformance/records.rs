@@ -1,6 +1,8 @@
 //! What was issued: written once, read back whole, used once.
 
-use rescind_ledger::{Grant, Reads, StoreError, Timestamp, Tx, Use};
+use std::time::Duration;
+
+use rescind_ledger::{Grant, Reads, Session, StoreError, Timestamp, Tx, Use};
 
 use super::{
     Backend,
@@ -147,6 +149,23 @@ pub(crate) fn a_touch_never_moves_back<B: Backend>() {
     backend.write(|tx| tx.touch_session("nobody's", at(1)).unwrap());
 }
 
+pub(crate) fn the_sessions_of_a_user_are_those_that_are_not_over_age_or_anothers<B: Backend>() {
+    let mut backend = B::fresh();
+    let end = session("s").expires_at;
+    let young = Session { started_at: at(900), expires_at: end.plus(Duration::from_secs(1)), ..session("young") };
+    let anothers = Session { user: "another".to_owned(), ..young.clone() };
+    let anothers = Session { id: "anothers".to_owned(), cookie: hash("anothers"), ..anothers };
+    backend.write(|tx| {
+        for it in [&young, &session("s"), &anothers] {
+            tx.insert_session(it).unwrap();
+        }
+        tx.settle_session("young").unwrap();
+        assert_eq!(tx.live_sessions_of("u", at(0)).unwrap(), [session("s"), young.clone()]);
+    });
+    let found = backend.try_write(|tx| tx.live_sessions_of("u", end)).unwrap();
+    assert_eq!(found, [young]);
+}
+
 pub(crate) fn authentications_and_consents_come_oldest_first<B: Backend>() {
     let mut backend = B::fresh();
     let (early, late) = (authentication("s", 10), authentication("s", 20));
@@ -154,11 +173,16 @@ pub(crate) fn authentications_and_consents_come_oldest_first<B: Backend>() {
         for it in [&late, &early, &authentication("another", 5)] {
             tx.insert_authentication(it).unwrap();
         }
-        for it in [consent(20), consent(10), rescind_ledger::Consent { client: "another".to_owned(), ..consent(5) }] {
+        let of_another = rescind_ledger::Consent { client: "another".to_owned(), ..consent(15) };
+        let anothers = rescind_ledger::Consent { user: "another".to_owned(), ..consent(5) };
+        for it in [consent(20), consent(10), of_another, anothers] {
             tx.insert_consent(&it).unwrap();
         }
     });
     assert_eq!(wait(backend.reads().authentications("s")).unwrap(), [early, late]);
     assert_eq!(wait(backend.reads().consents("u", "c")).unwrap(), [consent(10), consent(20)]);
     assert_eq!(wait(backend.reads().consents("c", "u")).unwrap(), []);
+    let clients: Vec<_> =
+        wait(backend.reads().consents_of("u")).unwrap().into_iter().map(|it| (it.client, it.at)).collect();
+    assert_eq!(clients, [("c".to_owned(), at(10)), ("another".to_owned(), at(15)), ("c".to_owned(), at(20))]);
 }
