@@ -25,6 +25,8 @@ pub struct Config {
     pub limits: Limits,
     pub registration: Registration,
     pub egress: Egress,
+    /// A GeoIP database in MaxMind's format: where the account page says sessions are.
+    pub geoip_database: Option<PathBuf>,
     /// Who may read `/metrics`.
     pub metrics_allow: Vec<Network>,
     /// Memory for cached records, in bytes.

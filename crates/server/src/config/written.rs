@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::ConfigError;
 
 /// Every key there is. An environment variable's name is made from its key: `RESCIND_LIMITS__BODY_BYTES`.
-pub(super) const KEYS: [&str; 41] = [
+pub(super) const KEYS: [&str; 42] = [
     "issuer",
     "listen",
     "data_dir",
@@ -50,6 +50,7 @@ pub(super) const KEYS: [&str; 41] = [
     "limits.shutdown_secs",
     "egress.allow",
     "egress.ca",
+    "geoip.database",
 ];
 
 /// Variables with our prefix that are not configuration of the server: logging, the command line's, the tests'.

@@ -1,0 +1,162 @@
+//! Where an address is, in words, if a GeoIP database is configured: `geoip.database`, in MaxMind's format.
+
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context;
+use maxminddb::{Reader, geoip2::City};
+use parking_lot::RwLock;
+
+/// The database in force, if there is one.
+#[derive(Default)]
+pub struct Places(Option<Kept>);
+
+struct Kept {
+    file: PathBuf,
+    database: RwLock<Arc<Reader<Vec<u8>>>>,
+}
+
+impl Places {
+    /// Reads the database into memory; without a file, no place is known.
+    ///
+    /// # Errors
+    /// The file cannot be read or is no such database.
+    pub fn open(file: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(file) = file else { return Ok(Self(None)) };
+        let database = RwLock::new(Arc::new(read(file)?));
+        Ok(Self(Some(Kept { file: file.to_owned(), database })))
+    }
+
+    /// The place of an address, such as "Linköping, Sweden". Databases of countries have no city.
+    #[must_use]
+    pub fn find(&self, address: IpAddr) -> Option<String> {
+        let database = self.0.as_ref()?.database.read().clone();
+        let record = database.lookup(address).and_then(|found| found.decode::<City<'_>>());
+        let record = match record {
+            Ok(record) => record?,
+            Err(error) => {
+                tracing::warn!(%error, "an address cannot be looked up in the GeoIP database");
+                return None;
+            }
+        };
+        let names = [record.city.names.english, record.country.names.english];
+        let words: Vec<&str> = names.into_iter().flatten().collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+
+    /// Reads the file again. If it is bad, what was in force stays in force.
+    ///
+    /// # Errors
+    /// As [`Places::open`].
+    pub fn reload(&self) -> anyhow::Result<()> {
+        if let Some(kept) = &self.0 {
+            let fresh = Arc::new(read(&kept.file)?);
+            *kept.database.write() = fresh;
+        }
+        Ok(())
+    }
+
+    /// Reloads at every SIGHUP, for as long as it is polled.
+    ///
+    /// # Errors
+    /// The signal cannot be waited for.
+    pub async fn reload_on_hangup(&self) -> std::io::Result<()> {
+        let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
+        while self.0.is_some() && hangup.recv().await.is_some() {
+            match self.reload() {
+                Ok(()) => tracing::info!("GeoIP database reloaded"),
+                Err(why) => tracing::error!(error = format!("{why:#}"), "not reloaded; the old database stays"),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<Reader<Vec<u8>>> {
+    let database = Reader::open_readfile(file);
+    database.with_context(|| format!("geoip.database: {} is no GeoIP database that can be read", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One field of the data section: its type and size, then its bytes (MaxMind DB 2.0, "Data Field Format").
+    fn text(text: &str) -> Vec<u8> {
+        assert!(text.len() < 29);
+        [&[0x40 | u8::try_from(text.len()).unwrap()], text.as_bytes()].concat()
+    }
+
+    fn map(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let head = vec![0xe0 | u8::try_from(members.len()).unwrap()];
+        members.iter().fold(head, |map, (name, value)| [map, text(name), value.clone()].concat())
+    }
+
+    fn number(kind: u8, value: u8) -> Vec<u8> {
+        vec![kind | 1, value]
+    }
+
+    fn named(name: &str) -> Vec<u8> {
+        map(&[("names", map(&[("en", text(name))]))])
+    }
+
+    /// A database of one node: everything below 128.0.0.0 is at that place, the rest is nowhere.
+    fn database(record: &[u8]) -> Vec<u8> {
+        let (nodes, to_the_record) = (1, [0, 0, 1 + 16]);
+        let tree = [to_the_record, [0, 0, nodes]].concat();
+        let metadata = map(&[
+            ("node_count", number(0xc0, nodes)),
+            ("record_size", number(0xa0, 24)),
+            ("ip_version", number(0xa0, 4)),
+            ("binary_format_major_version", number(0xa0, 2)),
+            ("binary_format_minor_version", vec![0xa0]),
+            ("build_epoch", vec![1, 2, 1]),
+            ("database_type", text("Test-City")),
+            ("description", map(&[])),
+            ("languages", vec![0, 4]),
+        ]);
+        [&tree, &[0; 16][..], record, b"\xab\xcd\xefMaxMind.com", &metadata].concat()
+    }
+
+    fn written(record: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("places.mmdb");
+        std::fs::write(&file, database(record)).unwrap();
+        (folder, file)
+    }
+
+    fn at(places: &Places, address: &str) -> Option<String> {
+        places.find(address.parse().unwrap())
+    }
+
+    #[test]
+    fn an_address_has_the_place_that_the_database_says() {
+        let (_folder, file) = written(&map(&[("city", named("Turin")), ("country", named("Italy"))]));
+        let places = Places::open(Some(&file)).unwrap();
+        assert_eq!(at(&places, "127.0.0.1").as_deref(), Some("Turin, Italy"));
+        assert_eq!(at(&places, "192.0.2.1"), None);
+        assert_eq!(at(&places, "2001:db8::1"), None, "the database knows IPv4 alone");
+        std::fs::write(&file, database(&map(&[("country", named("Peru"))]))).unwrap();
+        assert_eq!(at(&places, "127.0.0.1").as_deref(), Some("Turin, Italy"));
+        places.reload().unwrap();
+        assert_eq!(at(&places, "127.0.0.1").as_deref(), Some("Peru"));
+        std::fs::write(&file, "no database").unwrap();
+        assert!(places.reload().is_err());
+        assert_eq!(at(&places, "127.0.0.1").as_deref(), Some("Peru"));
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_refused_by_its_key_and_without_one_nothing_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("none.mmdb");
+        for _ in 0..2 {
+            let refused = Places::open(Some(&file)).err().unwrap().to_string();
+            assert!(refused.starts_with("geoip.database: ") && refused.contains("none.mmdb"), "{refused}");
+            std::fs::write(&file, "no database").unwrap();
+        }
+        assert_eq!(at(&Places::open(None).unwrap(), "127.0.0.1"), None);
+    }
+}
