@@ -129,7 +129,8 @@ impl<R: Reads> Records<R> {
         Ok(Some(self.remember_session(record)))
     }
 
-    fn remember_session(&self, record: Session) -> Arc<KnownSession> {
+    /// A session that was read from the store, as it is remembered: its last activity may be later than what was read.
+    pub fn remember_session(&self, record: Session) -> Arc<KnownSession> {
         let touched = record.touched_at.0;
         let known = Arc::new(KnownSession { record, touched: AtomicI64::new(touched), kept: AtomicI64::new(touched) });
         // Whoever came first wins: two objects for one session would each know only half of its activity.

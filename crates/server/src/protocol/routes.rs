@@ -10,8 +10,8 @@ use axum::{
 use crate::{
     app::App,
     protocol::{
-        authorize, consent, cors, discovery, end_session, health, introspect, pages, par, register, revoke, sign_in,
-        token, userinfo,
+        account, authorize, consent, cors, discovery, end_session, health, introspect, pages, par, register, revoke,
+        sign_in, token, userinfo,
     },
 };
 
@@ -22,6 +22,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/authorize", get(authorize::show).post(authorize::submit))
         .route("/sign-in", post(sign_in::submit))
         .route("/consent", post(consent::submit))
+        .route("/account", get(account::show))
+        .route("/account/end", get(account::confirm).post(account::submit))
         .route("/par", post(par::push))
         .route("/token", post(token::token).options(cors::preflight))
         .route("/userinfo", get(userinfo::userinfo).post(userinfo::userinfo).options(cors::preflight))

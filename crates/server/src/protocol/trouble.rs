@@ -10,8 +10,9 @@ use crate::{
     app::App,
     clock::fresh_id,
     protocol::{
+        account,
         error::ProtocolError,
-        pages::{ErrorPage, Site, page},
+        pages::{Back, ErrorPage, Site, page},
     },
 };
 
@@ -24,6 +25,8 @@ pub enum Trouble {
     BadRequest(&'static str),
     /// The pending request is gone or too old.
     Expired,
+    /// What the account page was asked for is not there, has ended, or is somebody else's.
+    NotFound,
     /// The form did not come from a page of ours in this browser.
     NotFromHere,
     /// Something broke here.
@@ -48,6 +51,11 @@ impl Trouble {
                 StatusCode::BAD_REQUEST,
                 "This page has expired",
                 "It was open for too long, or the application has been changed. Go back to the application and start again.",
+            ),
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "There is nothing to end",
+                "What this link is about is not there: perhaps it has ended already.",
             ),
             Self::NotFromHere => (
                 StatusCode::BAD_REQUEST,
@@ -83,8 +91,9 @@ impl Trouble {
         let reference = fresh_id("e_");
         tracing::info!(reference, trouble = ?self, "error page");
         let site = Site::of(&app.config.issuer);
-        let mut response =
-            page(status, &ErrorPage { site, title, explanation, reference: &reference, back: None }, &[]);
+        let account = format!("{}{}", app.config.issuer, account::PATH);
+        let back = (self == Self::NotFound).then_some(Back { name: "your account", url: &account });
+        let mut response = page(status, &ErrorPage { site, title, explanation, reference: &reference, back }, &[]);
         if self == Self::Unavailable {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
