@@ -1,4 +1,4 @@
-//! A moment in words that a person reads: how long ago, and the date. The pages run no script, so the time is UTC.
+//! A moment in words that a person reads: how long ago, and the date. The pages run no script, so the time is UTC and the pages say so.
 
 use jiff::tz::TimeZone;
 use rescind_ledger::Timestamp;
@@ -8,7 +8,7 @@ use crate::protocol::pages::Moment;
 /// A moment as seen from `now`.
 pub(super) fn seen(at: Timestamp, now: Timestamp) -> Moment {
     let moment = jiff::Timestamp::from_second(at.secs()).unwrap_or_default();
-    let date = moment.to_zoned(TimeZone::UTC).strftime("%-d %b %Y, %H:%M UTC").to_string();
+    let date = moment.to_zoned(TimeZone::UTC).strftime("%-d %b %Y, %H:%M").to_string();
     Moment { machine: moment.to_string(), date, ago: ago(now.since(at).as_secs()) }
 }
 
@@ -31,7 +31,7 @@ mod tests {
         let at = Timestamp::from_secs(1_700_000_000);
         let moment = seen(at, Timestamp::from_secs(1_700_000_059));
         assert_eq!(moment.machine, "2023-11-14T22:13:20Z");
-        assert_eq!((moment.date.as_str(), moment.ago.as_str()), ("14 Nov 2023, 22:13 UTC", "just now"));
+        assert_eq!((moment.date.as_str(), moment.ago.as_str()), ("14 Nov 2023, 22:13", "just now"));
         for (secs, words) in [
             (60, "1 minute ago"),
             (3_599, "59 minutes ago"),

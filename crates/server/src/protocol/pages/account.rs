@@ -9,7 +9,7 @@ use super::{Person, Site, Wording};
 pub struct Moment {
     /// RFC 3339, for `datetime`.
     pub machine: String,
-    /// Such as "14 Nov 2023, 22:13 UTC".
+    /// Such as "14 Nov 2023, 22:13", in UTC.
     pub date: String,
     /// Such as "5 minutes ago".
     pub ago: String,
@@ -122,6 +122,10 @@ pub enum Closing {
 }
 
 impl Closing {
+    fn is_session(&self) -> bool {
+        matches!(self, Self::Session(_))
+    }
+
     /// The same with the number of sessions that really ended.
     #[must_use]
     pub fn with_count(self, ended: usize) -> Self {
