@@ -48,6 +48,15 @@ impl Door<'_> {
         Ok(self.tx.touch_session(session, self.now)?)
     }
 
+    /// Asked before a job does what a session asked for: whether the session has not ended, as of this very point of the
+    /// transaction.
+    ///
+    /// # Errors
+    /// [`LedgerError::Revoked`] if it has.
+    pub fn must_stand(&self, session: &Session) -> Result<(), LedgerError> {
+        self.must_hold(self.verdict(&session.trace(self.live.issuer(), self.live.key())))
+    }
+
     /// Ends a session that ran out of time, given as of its last activity. One that goes on after all has that activity
     /// written down instead; one that was ended before is only noted as ended.
     pub fn time_out(&mut self, session: &Session) -> Result<Option<Ended>, LedgerError> {

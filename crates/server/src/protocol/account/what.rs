@@ -4,10 +4,7 @@ use rescind_ledger::{Initiator, Lane, LedgerError, Order, Reason, Target};
 
 use crate::{
     app::App,
-    protocol::{
-        form::Form,
-        signed_in::{SignedIn, must_stand},
-    },
+    protocol::{form::Form, signed_in::SignedIn},
 };
 
 /// Something of one's own that is to end.
@@ -58,11 +55,11 @@ impl What {
     /// # Errors
     /// [`LedgerError::Revoked`] if the session that asks has ended itself: then nothing else has.
     pub(super) async fn end(self, app: &App, signed_in: &SignedIn) -> Result<usize, LedgerError> {
-        let (live, session) = (app.live.clone(), signed_in.record().clone());
+        let (issuer, session) = (app.live.issuer().to_owned(), signed_in.record().clone());
         let initiator = Initiator::User(session.user.clone());
         app.pace.at("submit").await;
         let work = app.queue.submit(Lane::Ending, move |door| {
-            must_stand(&live, &session)?;
+            door.must_stand(&session)?;
             let targets = match self {
                 Self::Session(session) => vec![Target::Session { session }],
                 Self::Others => {
@@ -70,8 +67,7 @@ impl What {
                     others.filter(|id| *id != session.id).map(|session| Target::Session { session }).collect()
                 }
                 Self::Application(client) => {
-                    let (issuer, subject) = (live.issuer().to_owned(), session.user.clone());
-                    vec![Target::SubjectClient { issuer, subject, client }]
+                    vec![Target::SubjectClient { issuer, subject: session.user.clone(), client }]
                 }
             };
             let mut ended = 0;

@@ -1,12 +1,12 @@
 //! The account page: what its user sees, what it ends, and what nobody can end from outside.
 
 use axum::http::{StatusCode, header};
-use rescind_ledger::{Entry, Filter, Initiator, Reads, Reason, Target};
+use rescind_ledger::{Entry, Filter, Initiator, Lane, Order, Reads, Reason, Target};
 use serde_json::Value;
 
 use super::{
     CONFIRM, CONSENT, SIGN_IN,
-    stage::{CALLBACK, Person, Seen, Stage},
+    stage::{CALLBACK, Person, Seen, Stage, administrator},
 };
 
 const ACCOUNT: &str = ">Your account</h1>";
@@ -248,6 +248,29 @@ async fn the_page_of_a_session_that_ended_elsewhere_ends_nothing_and_leads_to_th
     assert_eq!(location(&ada.fill("/account/end", &asked, &[]).await), "http://127.0.0.1:8080/account");
     assert_eq!(location(&ada.get("/account/end", &[("others", "1")]).await), "http://127.0.0.1:8080/account");
     assert!(account(&mut ada).await.shows(SIGN_IN));
+    assert!(is_signed_in(&mut there).await);
+}
+
+#[tokio::test]
+async fn a_session_that_ends_while_its_order_waits_ends_nothing_else() {
+    let stage = Stage::set().await;
+    let (mut ada, mut there) = (Person::at(&stage), Person::at(&stage));
+    enter(&mut ada, "ada").await;
+    enter(&mut there, "ada").await;
+    let asked = ada.get("/account/end", &[("others", "1")]).await;
+    let target = Target::Session { session: session_of(&stage, &ada).await };
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let busy = stage.app.queue.submit(Lane::Ending, move |_| {
+        held.recv().unwrap();
+        Ok(())
+    });
+    let order = Order::new(target, Reason::LeftCompany, administrator());
+    let ended = stage.app.queue.submit(Lane::Ending, move |door| door.end(&order));
+    // The order of the page is given while the session still stands, and waits behind the one that ends it.
+    let (answer, ()) = tokio::join!(ada.fill("/account/end", &asked, &[]), async { release.send(()).unwrap() });
+    busy.await.unwrap();
+    ended.await.unwrap();
+    assert_eq!(location(&answer), "http://127.0.0.1:8080/account");
     assert!(is_signed_in(&mut there).await);
 }
 
