@@ -3,12 +3,10 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
-import { chromium } from 'playwright-core'
+import { launch, submit } from './chromium.mjs'
 import { PageWatch } from './page_watch.mjs'
 import { check, settings, step } from './run.mjs'
 
-const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium'
-const ARGUMENTS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 const PATIENCE_MS = 15_000
 const WRONG_PASSWORD = 'certainly-not-the-password'
 const SIGN_IN_FIELD = 'input[name=username], input[name=login]'
@@ -51,9 +49,7 @@ class Visit {
 
   /** Does what submits a form, and waits until the page it leads to is there. */
   async submit(act) {
-    const arrival = this.page.waitForEvent('framenavigated', (frame) => frame === this.page.mainFrame())
-    await Promise.all([arrival, act()])
-    await this.page.waitForLoadState()
+    await submit(this.page, act)
   }
 
   /** Opens the authorization endpoint; gives back the state that must return. */
@@ -234,7 +230,7 @@ async function application() {
 
 if (process.env.SHOTS) mkdirSync(process.env.SHOTS, { recursive: true })
 const server = await step('the application listens', application)
-const browser = await step('Chromium starts', () => chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS }))
+const browser = await step('Chromium starts', launch)
 for (const visitor of VISITORS) await comesBy(browser, visitor)
 await browser.close()
 server.close()

@@ -25,7 +25,9 @@ export class PageWatch {
     page.on('pageerror', (error) => this.#complaints.push(`script error: ${error.message}`))
     page.on('console', (message) => this.#heard(message))
     page.on('requestfailed', (request) => {
-      if (!request.isNavigationRequest()) this.#complaints.push(`not loaded: ${request.url()}`)
+      // What a page still loads when it is left is given up; what a policy forbids fails with another word.
+      const givenUp = request.failure()?.errorText === 'net::ERR_ABORTED'
+      if (!request.isNavigationRequest() && !givenUp) this.#complaints.push(`not loaded: ${request.url()}`)
     })
     page.on('response', (response) => {
       if (new URL(response.url()).origin === origin) this.#received(response)

@@ -191,6 +191,8 @@ pub trait Reads: Clone + Send + Sync + 'static {
     /// The authentications of a session, oldest first.
     fn authentications(&self, session: &str) -> impl Future<Output = Result<Vec<Authentication>, StoreError>> + Send;
     fn consents(&self, user: &str, client: &str) -> impl Future<Output = Result<Vec<Consent>, StoreError>> + Send;
+    /// Every consent of a user, oldest first.
+    fn consents_of(&self, user: &str) -> impl Future<Output = Result<Vec<Consent>, StoreError>> + Send;
     fn find_user(&self, id: &str) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
     fn find_user_by_name(&self, user_name: &str) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
     /// The user whose user name, in lower case, has this SHA-256.

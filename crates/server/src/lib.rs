@@ -14,6 +14,7 @@ pub mod keys;
 pub mod master_key;
 pub mod pace;
 pub mod peer;
+pub mod places;
 pub mod protocol;
 pub mod records;
 pub mod runtime_log;

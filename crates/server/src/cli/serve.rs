@@ -72,6 +72,8 @@ pub async fn run_server_at(mut config: Config, clock: Clock) -> anyhow::Result<R
     if let Some(tls) = tls {
         tokio::spawn(async move { tls.reload_on_hangup().await });
     }
+    let has_places = app.clone();
+    tokio::spawn(async move { has_places.places.reload_on_hangup().await });
     Ok(Running { app, address, stop, listeners, writer })
 }
 

@@ -30,6 +30,8 @@ pub struct Config {
     pub registration: Registration,
     pub egress: Egress,
     pub runtime_api_log: RuntimeApiLog,
+    /// A GeoIP database in MaxMind's format: where the account page says sessions are.
+    pub geoip_database: Option<PathBuf>,
     /// Who may read `/metrics`.
     pub metrics_allow: Vec<Network>,
     /// Memory for cached records, in bytes.

@@ -92,6 +92,7 @@ fn read(w: &mut Written) -> Config {
         registration: registration(w, development),
         metrics_allow: metrics_allow(w),
         egress: Egress { allow: networks(w, "egress.allow"), ca: w.text("egress.ca").map(Into::into) },
+        geoip_database: w.text("geoip.database").map(Into::into),
         cache_bytes: w.number("cache_bytes", 224 << 20, (1 << 20)..=(64 << 30)),
         master_key: master_key(w),
         tls,

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::ConfigError;
 
 /// Every key there is. An environment variable's name is made from its key: `RESCIND_LIMITS__BODY_BYTES`.
-pub(super) const KEYS: [&str; 46] = [
+pub(super) const KEYS: [&str; 47] = [
     "issuer",
     "listen",
     "data_dir",
@@ -55,6 +55,7 @@ pub(super) const KEYS: [&str; 46] = [
     "runtime_api_log.fields",
     "egress.allow",
     "egress.ca",
+    "geoip.database",
 ];
 
 /// Variables with our prefix that are not configuration of the server: logging, the command line's, the tests'.

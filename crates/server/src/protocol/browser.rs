@@ -29,6 +29,8 @@ pub enum FormKind {
     Password,
     Account,
     Consent,
+    /// Of the account page: its `flow` says what is to end.
+    End,
     SignOut,
 }
 
@@ -39,6 +41,7 @@ impl FormKind {
             Self::Password => "password",
             Self::Account => "account",
             Self::Consent => "consent",
+            Self::End => "end",
             Self::SignOut => "sign-out",
         }
     }

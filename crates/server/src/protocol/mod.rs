@@ -1,5 +1,6 @@
 //! ASK: the protocol endpoints, one file for each noun or verb of the standards.
 
+pub mod account;
 pub mod authorization_request;
 pub mod authorize;
 pub mod browser;

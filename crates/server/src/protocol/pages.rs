@@ -3,6 +3,7 @@
 //! Every form carries `csrf` and `flow`. The pages send `Referrer-Policy: no-referrer`, under which a browser posts
 //! `Origin: null` even to its own site (Fetch, "`Origin` header"): handlers rely on `csrf`, never on `Origin`.
 
+mod account;
 mod assets;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use url::{Host, Url};
 
+pub use account::{Account, AccountEnd, AccountEnded, Closing, Moment, OwnApplication, OwnSession, Permission};
 pub use assets::assets;
 
 /// Whose pages these are.

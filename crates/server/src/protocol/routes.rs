@@ -10,7 +10,7 @@ use axum::{
 use crate::{
     app::App,
     protocol::{
-        authorize, consent, cors, discovery, end_session, health, introspect, pages, par, register, revoke,
+        account, authorize, consent, cors, discovery, end_session, health, introspect, pages, par, register, revoke,
         session_api, sign_in, token, userinfo,
     },
     runtime_log,
@@ -23,6 +23,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/authorize", get(authorize::show).post(authorize::submit))
         .route("/sign-in", post(sign_in::submit))
         .route("/consent", post(consent::submit))
+        .route("/account", get(account::show))
+        .route("/account/end", get(account::confirm).post(account::submit))
         .route("/par", post(par::push))
         .route("/token", post(token::token).options(cors::preflight))
         .route("/userinfo", get(userinfo::userinfo).post(userinfo::userinfo).options(cors::preflight))

@@ -16,6 +16,7 @@ use crate::{
     external_id::ExternalId,
     peer::{self, Peer},
     protocol::{
+        account,
         authorize::{self, Visit},
         browser::{FormKind, Posted},
         device, flow,
@@ -175,6 +176,9 @@ pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
 
 async fn answer(app: &App, request: Request) -> Result<Response, Trouble> {
     let posted = Posted::read(app, request, &[FormKind::SignIn, FormKind::Password, FormKind::Account]).await?;
+    if posted.flow == account::FLOW {
+        return account::sign_in(app, posted).await;
+    }
     let flow = flow::load(app, &posted.flow).await?;
     let Posted { browser, parts, form, kind, .. } = posted;
     let mut visit = Visit { browser, flow };
@@ -192,29 +196,61 @@ async fn answer(app: &App, request: Request) -> Result<Response, Trouble> {
     }
     let typed = form.find("username").unwrap_or_default();
     visit.flow.request.login_hint = Some(typed.to_owned());
-    let address = address(app, &parts);
-    let attempt = match app.throttle.attempt(typed, address, app.now()) {
-        Ok(attempt) => attempt,
-        Err(too_many) => return slow_down(ask_credentials(app, &mut visit, Some(Wrong::TooMany)).await?, too_many),
-    };
-    let device_names = device::names(app, &parts);
-    let user_agent = user_agent(&parts);
-    let credentials = Credentials { user_name: typed, password, address, user_agent, device_names: &device_names };
-    match sign_in(app, credentials).await {
+    match attempt(app, &parts, typed, password).await? {
         Ok(begun) => {
-            app.throttle.give_back(&attempt);
             visit.browser.begin_session(&begun.cookie);
             if visit.flow.request.subject.as_ref().is_some_and(|expected| *expected != begun.session.user) {
                 return ask_credentials(app, &mut visit, Some(Wrong::Person)).await;
             }
             authorize::go_on(app, visit, Progress::Authenticated).await
         }
+        Err(denied) => Ok(denied.slow_down(ask_credentials(app, &mut visit, Some(denied.wrong)).await?)),
+    }
+}
+
+/// Why an attempt signed nobody in.
+pub struct Denied {
+    pub wrong: Wrong,
+    too_many: Option<TooMany>,
+}
+
+impl Denied {
+    /// Says on a page when to try again, if it was too soon.
+    #[must_use]
+    pub fn slow_down(&self, response: Response) -> Response {
+        match &self.too_many {
+            Some(too_many) => slow_down(response, too_many),
+            None => response,
+        }
+    }
+}
+
+/// One attempt at a sign-in form: throttled, and only then checked.
+pub async fn attempt(
+    app: &App,
+    parts: &Parts,
+    user_name: &str,
+    password: &str,
+) -> Result<Result<Begun, Denied>, Trouble> {
+    let address = address(app, parts);
+    let attempt = match app.throttle.attempt(user_name, address, app.now()) {
+        Ok(attempt) => attempt,
+        Err(too_many) => return Ok(Err(Denied { wrong: Wrong::TooMany, too_many: Some(too_many) })),
+    };
+    let device_names = device::names(app, parts);
+    let user_agent = user_agent(parts);
+    let credentials = Credentials { user_name, password, address, user_agent, device_names: &device_names };
+    match sign_in(app, credentials).await {
+        Ok(begun) => {
+            app.throttle.give_back(&attempt);
+            Ok(Ok(begun))
+        }
         Err(SignInError::DeviceDisabled) => {
             // Nobody looked at the password: nothing was guessed.
             app.throttle.give_back(&attempt);
             Err(Trouble::DeviceDisabled)
         }
-        Err(why) => ask_credentials(app, &mut visit, Some(wrong(why)?)).await,
+        Err(why) => Ok(Err(Denied { wrong: wrong(why)?, too_many: None })),
     }
 }
 
@@ -226,7 +262,7 @@ async fn prove_again(app: &App, mut visit: Visit, parts: &Parts, password: &str)
     let attempt = match app.throttle.attempt(&signed_in.user.user_name, address(app, parts), app.now()) {
         Ok(attempt) => attempt,
         Err(too_many) => {
-            return slow_down(ask_password(app, &mut visit, &signed_in, Some(Wrong::TooMany)).await?, too_many);
+            return Ok(slow_down(ask_password(app, &mut visit, &signed_in, Some(Wrong::TooMany)).await?, &too_many));
         }
     };
     match reauthenticate(app, &signed_in.session, password).await {
@@ -248,7 +284,8 @@ pub enum Wrong {
 }
 
 impl Wrong {
-    fn words(self) -> (StatusCode, &'static str) {
+    /// The status and the sentence.
+    pub fn words(self) -> (StatusCode, &'static str) {
         match self {
             Self::Meanwhile => (StatusCode::OK, "Something about your account has just changed. Try again."),
             Self::Password => (StatusCode::OK, "User name and password do not match."),
@@ -269,9 +306,9 @@ fn wrong(why: SignInError) -> Result<Wrong, Trouble> {
     }
 }
 
-fn slow_down(mut response: Response, too_many: TooMany) -> Result<Response, Trouble> {
+fn slow_down(mut response: Response, too_many: &TooMany) -> Response {
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(too_many.retry_after_secs));
-    Ok(response)
+    response
 }
 
 /// The page that asks for user name and password.

@@ -10,8 +10,9 @@ use crate::{
     app::App,
     clock::fresh_id,
     protocol::{
+        account,
         error::ProtocolError,
-        pages::{ErrorPage, Site, page},
+        pages::{Back, ErrorPage, Site, page},
         throttle::TooMany,
     },
 };
@@ -27,6 +28,8 @@ pub enum Trouble {
     DeviceDisabled,
     /// The pending request is gone or too old.
     Expired,
+    /// What the account page was asked for is not there, has ended, or is somebody else's.
+    NotFound,
     /// The form did not come from a page of ours in this browser.
     NotFromHere,
     /// Something broke here.
@@ -56,6 +59,11 @@ impl Trouble {
                 StatusCode::BAD_REQUEST,
                 "This page has expired",
                 "It was open for too long, or the application has been changed. Go back to the application and start again.",
+            ),
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "There is nothing to end",
+                "What this link is about is not there: perhaps it has ended already.",
             ),
             Self::NotFromHere => (
                 StatusCode::BAD_REQUEST,
@@ -91,8 +99,9 @@ impl Trouble {
         let reference = fresh_id("e_");
         tracing::info!(reference, trouble = ?self, "error page");
         let site = Site::of(&app.config.issuer);
-        let mut response =
-            page(status, &ErrorPage { site, title, explanation, reference: &reference, back: None }, &[]);
+        let account = format!("{}{}", app.config.issuer, account::PATH);
+        let back = matches!(self, Self::NotFound).then_some(Back { name: "your account", url: &account });
+        let mut response = page(status, &ErrorPage { site, title, explanation, reference: &reference, back }, &[]);
         let retry_after_secs = match self {
             Self::Unavailable => Some(1),
             Self::TooMany(too_many) => Some(too_many.retry_after_secs),

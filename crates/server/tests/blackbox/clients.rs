@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     parts::{self, Subject, programs, run},
+    sample,
     server::Server,
     tls::Authority,
 };
@@ -106,6 +107,20 @@ async fn a_person_with_a_browser_signs_in_consents_and_signs_out() -> Result<()>
     let server = Server::start().await?;
     let subject = Subject::add(&server, json!({ "name": "Orders Notebook" })).await?;
     let mut command = node("browser.mjs");
+    subject.tell(&mut command);
+    command.env("SHOTS", parts.with_file_name("shots"));
+    run(command, &server).await
+}
+
+#[tokio::test]
+async fn a_person_with_a_browser_ends_sessions_and_applications_on_the_account_page() -> Result<()> {
+    let Some(parts) = parts::find() else { return Ok(()) };
+    let folder = tempfile::tempdir()?;
+    let places = folder.path().join("places.mmdb");
+    std::fs::write(&places, sample::database("Turin", "Italy"))?;
+    let server = Server::start_with(&format!("[geoip]\ndatabase = {places:?}")).await?;
+    let subject = Subject::add(&server, json!({ "name": "Orders Notebook" })).await?;
+    let mut command = node("account.mjs");
     subject.tell(&mut command);
     command.env("SHOTS", parts.with_file_name("shots"));
     run(command, &server).await

@@ -9,6 +9,9 @@ mod revocation;
 mod server;
 mod tls;
 
+#[path = "../../src/places/sample.rs"]
+mod sample;
+
 // The other clients' reader of sign-in pages: there should be one in the project.
 #[path = "../../../../blackbox/openidconnect/src/page.rs"]
 mod page;

@@ -13,6 +13,7 @@ mod tls;
 #[path = "../../../../blackbox/openidconnect/src/page.rs"]
 mod page;
 
+mod account;
 mod administering;
 mod assertions;
 mod browsing;

@@ -150,6 +150,10 @@ impl Reads for SqliteReads {
         self.each("WHERE user_id = ?1 AND client_id = ?2 ORDER BY at, id", [user, client])
     }
 
+    async fn consents_of(&self, user: &str) -> Result<Vec<Consent>, StoreError> {
+        self.each("WHERE user_id = ?1 ORDER BY at, id", [user])
+    }
+
     async fn find_user(&self, id: &str) -> Result<Option<User>, StoreError> {
         self.find("id = ?1", [id])
     }

@@ -1,5 +1,6 @@
 //! The way from a request to a code: every page, every answer, and what a revocation on the way does.
 
+mod account;
 mod devices;
 mod requests;
 mod revocations;

@@ -48,9 +48,60 @@ fn error_page(url: &'static str) -> ErrorPage<'static> {
     ErrorPage { site: SITE, title: HOSTILE, explanation: HOSTILE, reference: HOSTILE, back }
 }
 
+fn moment() -> Moment {
+    Moment { machine: "2023-11-14T22:13:20Z".into(), date: HOSTILE.into(), ago: HOSTILE.into() }
+}
+
+fn own_session(is_this: bool) -> OwnSession {
+    OwnSession {
+        end: "/id/account/end?session=s_1".into(),
+        is_this,
+        is_handheld: is_this,
+        name: HOSTILE.into(),
+        browser: Some(HOSTILE.into()),
+        address: Some(HOSTILE.into()),
+        place: Some(HOSTILE.into()),
+        started: moment(),
+        active: moment(),
+        applications: vec![HOSTILE.into()],
+    }
+}
+
+fn own_application() -> OwnApplication {
+    OwnApplication {
+        end: "/id/account/end?application=c".into(),
+        name: HOSTILE.into(),
+        permissions: vec![Permission::of("openid"), Permission::of(HOSTILE), Permission::at(HOSTILE, HOSTILE)],
+        since: moment(),
+        used: Some(moment()),
+        works_offline: true,
+        has_access: false,
+    }
+}
+
+fn account_of(sessions: &[OwnSession], applications: &[OwnApplication]) -> String {
+    let others = sessions.len() - 1;
+    let (sign_out, end_others) = ("/id/logout", "/id/account/end?others=1");
+    Account { site: SITE, user: ALICE, sign_out, others, end_others, sessions, applications }.render().unwrap()
+}
+
+fn account_end(closing: &Closing) -> String {
+    let (csrf, flow) = ("csrf-of-this-form", "flow-of-this-form");
+    let page = AccountEnd { site: SITE, action: "/id/account/end", csrf, flow, account: "/id/account", closing };
+    page.render().unwrap()
+}
+
+fn account_ended(closing: &Closing) -> String {
+    AccountEnded { site: SITE, account: "/id/account", closing }.render().unwrap()
+}
+
+fn closings() -> [Closing; 3] {
+    [Closing::Session(Box::new(own_session(false))), Closing::Others(2), Closing::Application(HOSTILE.into())]
+}
+
 /// Pages with a form, then pages without.
 fn rendered() -> (Vec<String>, Vec<String>) {
-    let with = vec![
+    let mut with = vec![
         sign_in(Ask::Credentials { username: HOSTILE }).render().unwrap(),
         sign_in(Ask::Credentials { username: "" }).render().unwrap(),
         sign_in(Ask::Password { user: ALICE }).render().unwrap(),
@@ -59,11 +110,16 @@ fn rendered() -> (Vec<String>, Vec<String>) {
         sign_out().render().unwrap(),
     ];
     let back = Some(Back { name: HOSTILE, url: "https://app.test/\"><script>" });
-    let without = vec![
+    let mut without = vec![
         SignedOut { site: SITE, back }.render().unwrap(),
         StillSignedIn { site: SITE, user: ALICE, back }.render().unwrap(),
         error_page("https://app.test/").render().unwrap(),
+        account_of(&[own_session(true), own_session(false)], &[own_application()]),
+        account_of(&[own_session(true)], &[]),
+        account_ended(&Closing::Nothing),
     ];
+    with.extend(closings().iter().map(account_end));
+    without.extend(closings().iter().map(account_ended));
     (with, without)
 }
 
@@ -180,6 +236,22 @@ fn known_scopes_are_put_in_plain_words_and_unknown_ones_by_name() {
     for scope in ["openid", "profile", "email", "phone", "address", "offline_access"] {
         assert!(Wording::of(scope).plain.is_some(), "{scope}");
     }
+}
+
+#[test]
+fn the_account_page_marks_this_session_and_offers_only_what_there_is() {
+    let alone = account_of(&[own_session(true)], &[]);
+    assert_eq!(alone.matches(">This session</span>").count(), 1);
+    assert!(alone.contains("href=\"/id/logout\"") && alone.contains("No application has access"));
+    assert!(!alone.contains("/id/account/end?"), "there is nothing else to end");
+    let more = account_of(&[own_session(true), own_session(false)], &[own_application()]);
+    assert_eq!(more.matches(">This session</span>").count(), 1);
+    for offered in ["?session=s_1", "?others=1", "?application=c"] {
+        assert_eq!(more.matches(&format!("href=\"/id/account/end{offered}\"")).count(), 1, "{offered}");
+    }
+    assert!(more.contains("Works while you are signed out") && more.contains("Recognise you"));
+    assert!(account_ended(&Closing::Others(1)).contains("1 other session<"));
+    assert!(account_ended(&Closing::Others(2)).contains("2 other sessions<"));
 }
 
 #[test]

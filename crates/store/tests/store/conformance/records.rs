@@ -154,13 +154,18 @@ pub(crate) fn authentications_and_consents_come_oldest_first<B: Backend>() {
         for it in [&late, &early, &authentication("another", 5)] {
             tx.insert_authentication(it).unwrap();
         }
-        for it in [consent(20), consent(10), rescind_ledger::Consent { client: "another".to_owned(), ..consent(5) }] {
+        let of_another = rescind_ledger::Consent { client: "another".to_owned(), ..consent(15) };
+        let anothers = rescind_ledger::Consent { user: "another".to_owned(), ..consent(5) };
+        for it in [consent(20), consent(10), of_another, anothers] {
             tx.insert_consent(&it).unwrap();
         }
     });
     assert_eq!(wait(backend.reads().authentications("s")).unwrap(), [early, late]);
     assert_eq!(wait(backend.reads().consents("u", "c")).unwrap(), [consent(10), consent(20)]);
     assert_eq!(wait(backend.reads().consents("c", "u")).unwrap(), []);
+    let clients: Vec<_> =
+        wait(backend.reads().consents_of("u")).unwrap().into_iter().map(|it| (it.client, it.at)).collect();
+    assert_eq!(clients, [("c".to_owned(), at(10)), ("another".to_owned(), at(15)), ("c".to_owned(), at(20))]);
 }
 
 /// The ids of the live sessions of `u`, as the readers see them.

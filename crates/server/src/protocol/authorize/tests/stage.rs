@@ -23,7 +23,7 @@ use crate::{
     clock::Clock,
     config,
     pace::Pace,
-    protocol::{authorize, consent, end_session, par, password, sign_in},
+    protocol::{account, authorize, consent, end_session, par, password, sign_in, token},
 };
 
 pub(super) const ISSUER: &str = "http://127.0.0.1:8080";
@@ -230,6 +230,8 @@ impl<'a> Person<'a> {
         let response = match path {
             "/authorize" => authorize::show(app, request).await,
             "/logout" => end_session::show(app, request).await,
+            "/account" => account::show(app, request).await,
+            "/account/end" => account::confirm(app, request).await,
             _ => panic!("no page {path}"),
         };
         self.see(response).await
@@ -244,6 +246,8 @@ impl<'a> Person<'a> {
             "/consent" => consent::submit(app, request).await,
             "/par" => par::push(app, request).await,
             "/logout" => end_session::submit(app, request).await,
+            "/account/end" => account::submit(app, request).await,
+            "/token" => token::token(app, request).await,
             _ => panic!("no page {path}"),
         };
         self.see(response).await
