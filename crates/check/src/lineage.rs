@@ -117,10 +117,13 @@ impl Trace {
         self.prints.capacity() * size_of::<u64>()
     }
 
-    /// Whether one entry, not yet in any index, ends the credential: by the rule of [`crate::Index::verdict`].
+    /// Whether entries that are not yet in any index end the credential, by the rule of [`crate::Index::verdict`]: `latest`
+    /// says where a target was ended last among them.
     #[must_use]
-    pub fn is_ended_by(&self, target: Fingerprint, living: bool, at: Position) -> bool {
-        (!living || self.position() < at) && self.prints.contains(&target.0)
+    pub fn is_ended_among(&self, latest: impl Fn(Fingerprint) -> Option<Position>) -> bool {
+        self.prints.iter().enumerate().any(|(number, print)| {
+            latest(Fingerprint(*print)).is_some_and(|at| !self.is_living(number) || self.position() < at)
+        })
     }
 
     pub(crate) fn prints(&self) -> &[u64] {

@@ -15,7 +15,8 @@ pub struct Door<'a> {
     pub(crate) now: Timestamp,
     head: Position,
     written: Written,
-    firsts: HashMap<Fingerprint, Position>,
+    /// Where each target was ended last in this transaction.
+    ended: HashMap<Fingerprint, Position>,
 }
 
 /// What a transaction leaves to be applied once it is committed.
@@ -40,7 +41,7 @@ pub struct Ended {
 
 impl<'a> Door<'a> {
     pub(crate) fn open(tx: &'a mut dyn Tx, live: &'a Live, now: Timestamp) -> Self {
-        Self { tx, live, now, head: live.head(), written: Written::default(), firsts: HashMap::new() }
+        Self { tx, live, now, head: live.head(), written: Written::default(), ended: HashMap::new() }
     }
 
     pub(crate) fn close(self) -> Written {
@@ -80,8 +81,9 @@ impl<'a> Door<'a> {
             return Ok(Ended { position, fresh: false });
         }
         let position = self.append(order)?;
-        if !order.target.is_living() {
-            self.firsts.insert(fingerprint, position);
+        self.ended.insert(fingerprint, position);
+        if let Target::Session { session } = &order.target {
+            self.tx.settle_session(session)?;
         }
         Ok(Ended { position, fresh: true })
     }
@@ -105,7 +107,7 @@ impl<'a> Door<'a> {
     }
 
     fn first_entry(&self, target: &Target, fingerprint: Fingerprint) -> Option<Position> {
-        self.firsts.get(&fingerprint).copied().or_else(|| self.live.position_of(target))
+        self.ended.get(&fingerprint).copied().or_else(|| self.live.position_of(target))
     }
 
     /// Opens a new epoch: every stamp so far belongs to an older one.
@@ -132,10 +134,7 @@ impl<'a> Door<'a> {
 
     /// The verdict, entries not yet committed included.
     fn verdict(&self, trace: &Trace) -> Verdict {
-        let hit = self.written.entries.iter().any(|entry| {
-            let fingerprint = entry.target.fingerprint(self.live.key());
-            trace.is_ended_by(fingerprint, entry.target.is_living(), entry.position)
-        });
+        let hit = trace.is_ended_among(|target| self.ended.get(&target).copied());
         if hit { Verdict::Revoked } else { self.live.verdict(trace) }
     }
 
@@ -176,8 +175,9 @@ impl<'a> Door<'a> {
                 self.written.entries.truncate(before.1);
                 self.written.changes.truncate(before.2);
                 self.written.pending = before.3;
-                let head = self.head;
-                self.firsts.retain(|_, position| *position <= head);
+                let key = self.live.key();
+                let left = self.written.entries.iter();
+                self.ended = left.map(|entry| (entry.target.fingerprint(key), entry.position)).collect();
                 Err(why)
             }
         }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct SessionValidation {
     /// The token says from which session it comes: `sid` and `pi.sri`.
     pub include_session_id: bool,
-    /// The token does not count while its session is idle, over-age or unknown.
+    /// The token does not count while its session is idle, over-age, unknown or ended.
     pub check_valid_authn_session: bool,
     /// The session is part of the token's lineage, so that its end is the token's end.
     pub check_session_revocation_status: bool,
@@ -53,6 +53,13 @@ impl SessionValidation {
     #[must_use]
     pub fn names_session(self) -> bool {
         self != Self::NONE
+    }
+
+    /// Whether the session belongs to the token's lineage. A session that was ended is no valid one either, so both checks
+    /// ask for it.
+    #[must_use]
+    pub fn depends_on_session(self) -> bool {
+        self.check_valid_authn_session || self.check_session_revocation_status
     }
 
     /// Whether this demands something of the session that `before` did not.

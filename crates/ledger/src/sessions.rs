@@ -80,7 +80,6 @@ impl Door<'_> {
         let target = Target::Session { session: session.id.clone() };
         let note = note.map(str::to_owned);
         let ended = self.end(&Order { note, ..Order::new(target, reason, initiator.clone()) })?;
-        self.tx.settle_session(&session.id)?;
         Ok(EndedSession { session: session.id.clone(), ended })
     }
 }

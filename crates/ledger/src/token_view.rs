@@ -40,7 +40,7 @@ impl<'a> TokenView<'a> {
         look(&Lineage {
             token: Some(self.id),
             grant: Some(self.grant),
-            session: self.session.filter(|_| self.session_validation.check_session_revocation_status),
+            session: self.session.filter(|_| self.session_validation.depends_on_session()),
             device: self.device,
             subject: self.user.map(|user| (issuer, user)),
             client: Some(self.client),

@@ -29,6 +29,7 @@ pub fn spawn(app: &Arc<App>) {
         loop {
             tick.tick().await;
             sweeper.telemetry.tidy();
+            sweeper.records.tidy(sweeper.now());
             if let Err(why) = sweep(&sweeper).await {
                 tracing::error!(error = %why, "forgetting failed; it is tried again");
             }
@@ -68,10 +69,7 @@ pub async fn time_out_sessions(app: &App) -> Result<usize, LedgerError> {
         for (activity, ticket) in waiting {
             match ticket.await {
                 Ok((TimedOut::GoesOn, touched_at)) => activity.keep(touched_at),
-                Ok((outcome, _)) => {
-                    activity.forget();
-                    ended += usize::from(matches!(outcome, TimedOut::Ended(_)));
-                }
+                Ok((outcome, _)) => ended += usize::from(matches!(outcome, TimedOut::Ended(_))),
                 Err(why) => {
                     failure = Some(why);
                     continue;

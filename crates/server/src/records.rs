@@ -69,6 +69,11 @@ impl<R: Reads> Records<R> {
         KnownToken::pack(token, shared, true)
     }
 
+    /// Forgets the activity of sessions that have ended.
+    pub fn tidy(&self, now: Timestamp) {
+        self.sessions.tidy(now, |session| self.live.look(|index, _| index.position_of(session).is_some()));
+    }
+
     /// Whether an access token counts now. Its lineage is worked out each time: to remember it would make the token
     /// half as large again.
     pub async fn counts(&self, token: &TokenView<'_>, now: Timestamp) -> Result<Result<(), Inactive>, StoreError> {

@@ -8,8 +8,8 @@ use crate::{
 };
 
 /// Notes activity in a session that still runs.
-pub fn touch(app: &App, session: &KnownSession, now: Timestamp) {
-    note(app, &session.record.id, &session.activity, now);
+pub async fn touch(app: &App, session: &KnownSession, now: Timestamp) {
+    note(app, &session.record.id, &session.activity, now).await;
 }
 
 /// Notes that a token was found active, if its API wants that to count as activity.
@@ -31,23 +31,28 @@ pub async fn refreshed(app: &App, grant: &Grant, now: Timestamp) {
 
 async fn touch_by_id(app: &App, session: &str, now: Timestamp) -> Result<(), StoreError> {
     if let Some(activity) = app.records.find_activity(session).await? {
-        note(app, session, &activity, now);
+        note(app, session, &activity, now).await;
     }
     Ok(())
 }
 
-/// Nobody waits for the write: losing it to a crash makes the session idle out early, which it may.
-fn note(app: &App, session: &str, activity: &Activity, now: Timestamp) {
+/// Once in a quarter of the idle window somebody waits for the write: an answer that counted on activity which a crash
+/// then forgets would let the session idle out earlier than by that quarter.
+async fn note(app: &App, session: &str, activity: &Activity, now: Timestamp) {
     if !activity.touch(now) {
         return;
     }
     let session = session.to_owned();
     let written = app.queue.submit(Lane::Issuing, move |door| door.touch(&session, now));
     let activity = activity.clone();
-    tokio::spawn(async move {
+    // A task of its own, since whoever asks may go away.
+    let done = tokio::spawn(async move {
         if let Err(why) = written.await {
             tracing::warn!(error = %why, "cannot write down a session's activity; its next activity tries again");
             activity.take_back(now);
         }
     });
+    if let Err(why) = done.await {
+        tracing::error!(error = %why, "noting a session's activity failed");
+    }
 }

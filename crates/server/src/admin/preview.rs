@@ -32,7 +32,7 @@ pub(super) struct Count {
     /// The entry that the order would write if it came now.
     at: Position,
     /// What is being counted for.
-    aim: Option<(Fingerprint, bool)>,
+    aim: Option<Fingerprint>,
     users: HashSet<String>,
     sessions: u64,
     grants: u64,
@@ -57,7 +57,7 @@ impl Count {
 
     /// Counts what an order for a target would end. Of several targets, no two may reach the same record.
     pub(super) async fn add(&mut self, app: &App, target: &Target) -> Result<(), Problem> {
-        self.aim = Some((target.fingerprint(app.live.key()), target.is_living()));
+        self.aim = Some(target.fingerprint(app.live.key()));
         let filter = Filter { live_at: Some(app.now()), ..reach(target) };
         self.sessions(app, &filter).await?;
         self.grants(app, &filter).await?;
@@ -65,7 +65,7 @@ impl Count {
     }
 
     fn would_end(&self, trace: &Trace) -> bool {
-        self.aim.is_some_and(|(fingerprint, living)| trace.is_ended_by(fingerprint, living, self.at))
+        self.aim.is_some_and(|aim| trace.is_ended_among(|target| (target == aim).then_some(self.at)))
     }
 
     async fn sessions(&mut self, app: &App, filter: &Filter) -> Result<(), Problem> {

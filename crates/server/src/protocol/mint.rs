@@ -145,7 +145,7 @@ fn sign_access_token(app: &App, access: &mut AccessToken) -> Result<String, Prot
         "exp": access.expires_at.secs(),
         "scope": access.scope,
         "grant_id": access.grant,
-        "session_bound": access.session_validation.check_session_revocation_status,
+        "session_bound": access.session_validation.depends_on_session(),
         "pos": mask_text(access.position, &app.keys.mask, &access.id),
     });
     let session = access.session.clone().filter(|_| access.session_validation.names_session());

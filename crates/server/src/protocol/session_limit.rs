@@ -15,10 +15,10 @@ pub async fn find_limit(app: &App, user: &str, now: Timestamp) -> Result<Option<
     let mut activity = HashMap::new();
     for session in app.records.store.live_sessions_of(user).await? {
         // What is written down can only be behind: whoever runs by it runs.
-        if SessionClock::of(&session).runs(now).is_err()
-            && let Some(known) = app.records.find_session(&session.id).await?
-        {
-            activity.insert(session.id, known.clock().touched_at);
+        if SessionClock::of(&session).runs(now).is_err() {
+            let known = app.records.know_session(session);
+            let touched_at = known.clock().touched_at;
+            activity.insert(known.record.id, touched_at);
         }
     }
     Ok(Some(SessionLimit { most, activity }))

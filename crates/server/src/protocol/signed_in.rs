@@ -54,6 +54,6 @@ pub async fn find_signed_in(app: &App, cookie: Option<Hash>) -> Result<Option<Si
     let Some(user) = app.records.store.find_user(&session.record.user).await?.filter(|user| user.enabled) else {
         return Ok(None);
     };
-    touch(app, &session, now);
+    touch(app, &session, now).await;
     Ok(Some(SignedIn { session, user, authentication }))
 }

@@ -57,11 +57,6 @@ impl Activity {
     pub fn settle(&self, now: Timestamp) -> SessionClock {
         self.touches.settle(self.session, self.read, now)
     }
-
-    /// Forgets the activity of a session that is over, once the store knows that it is.
-    pub fn forget(&self) {
-        self.touches.forget(self.session);
-    }
 }
 
 impl KnownSession {
@@ -128,6 +123,11 @@ impl Sessions {
     /// Remembers a session that was just read.
     pub(super) fn remember(&self, record: &Session, key: &FingerprintKey) {
         self.records.insert(fingerprint(&record.id, key), self.pack(record));
+    }
+
+    /// Forgets the activity of sessions that have ended.
+    pub(super) fn tidy(&self, now: Timestamp, has_ended: impl Fn(Fingerprint) -> bool) {
+        self.touches.tidy(now, has_ended);
     }
 
     fn activity(&self, session: Fingerprint, read: SessionClock) -> Activity {

@@ -1,6 +1,6 @@
 //! The last activity of each session, where memory knows it better than the store.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use parking_lot::Mutex;
 use rescind_check::Fingerprint;
@@ -12,12 +12,15 @@ use rescind_ledger::{SessionClock, Timestamp};
 struct Touch {
     /// The last activity; [`OVER`] once the session's time ran out.
     last: i64,
-    /// Of it, what is written down or about to be.
+    /// Of it, what is written down or about to be; for one that is over, since when.
     kept: i64,
 }
 
 /// No activity ever again.
 const OVER: i64 = i64::MIN;
+
+/// Longer than any request may take (`limits.request_secs` is at most five minutes, to be received and again to be answered).
+const REMEMBERED_AS_OVER: Duration = Duration::from_secs(15 * 60);
 
 /// So that requests seldom wait for each other.
 const SHARDS: u64 = 64;
@@ -75,14 +78,20 @@ impl Touches {
         let mut shard = self.shard(session).lock();
         let clock = known(shard.get(&session), read);
         if clock.runs(now).is_err() {
-            shard.insert(session, Touch { last: OVER, kept: OVER });
+            shard.insert(session, Touch { last: OVER, kept: now.0 });
         }
         clock
     }
 
-    /// The session is over, and the store knows.
-    pub(super) fn forget(&self, session: Fingerprint) {
-        self.shard(session).lock().remove(&session);
+    /// Forgets the activity of sessions that have ended, which no answer depends on any more. That a session's time ran out
+    /// is remembered a while longer: a request that was on its way then must not find it running.
+    pub(super) fn tidy(&self, now: Timestamp, has_ended: impl Fn(Fingerprint) -> bool) {
+        for shard in &self.0 {
+            shard.lock().retain(|session, touch| match touch.last {
+                OVER => now.since(Timestamp(touch.kept)) < REMEMBERED_AS_OVER || !has_ended(*session),
+                _ => !has_ended(*session),
+            });
+        }
     }
 }
 
@@ -161,5 +170,22 @@ mod tests {
         assert!(!touches.touch(SESSION, read_again, at(150)), "begun before the end, arrived after it");
         assert_eq!(touches.clock(SESSION, read_again).touched_at, at(99));
         assert_eq!(touches.settle(SESSION, read_again, at(200)).touched_at, at(99), "if the first attempt failed");
+    }
+
+    #[test]
+    fn the_activity_of_ended_sessions_is_forgotten_but_not_while_a_request_may_be_on_its_way() {
+        let touches = Touches::new();
+        let other = Fingerprint(8);
+        assert!(touches.touch(other, read(), at(99)));
+        assert!(touches.touch(SESSION, read(), at(99)));
+        touches.settle(SESSION, read(), at(199));
+        touches.tidy(at(200), |_| true);
+        assert_eq!(touches.clock(other, read()).touched_at, at(0), "forgotten");
+        assert!(!touches.touch(SESSION, read(), at(99)), "it had ended before this arrived");
+        let much_later = at(199).plus(REMEMBERED_AS_OVER);
+        touches.tidy(much_later, |_| false);
+        assert!(!touches.touch(SESSION, read(), at(99)), "its entry is not written yet");
+        touches.tidy(much_later, |_| true);
+        assert!(touches.0.iter().all(|shard| shard.lock().is_empty()));
     }
 }

@@ -247,7 +247,7 @@ async fn p22_a_session_on_the_list_ends_what_is_bound_to_it() -> Result<()> {
 async fn p23_a_token_for_an_api_that_does_not_check_the_list_goes_on() -> Result<()> {
     let server = Server::start().await?;
     let audience = "https://lenient.example";
-    let validation = json!({ "check_valid_authn_session": true, "check_session_revocation_status": false });
+    let validation = json!({ "check_valid_authn_session": false, "check_session_revocation_status": false });
     let strict = json!({ "audience": "https://strict.example", "name": "strict", "scopes": ["strict"] });
     let lenient = json!({
         "audience": audience, "name": "lenient", "scopes": ["lenient"], "session_validation": validation,

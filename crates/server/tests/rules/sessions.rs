@@ -121,6 +121,16 @@ async fn an_order_for_sessions_of_nobody_or_for_no_known_reason_ends_nothing() {
 }
 
 #[tokio::test]
+async fn a_session_ended_by_name_no_longer_counts_among_those_of_its_user() {
+    let house = House::open().await;
+    let (first, second) = (entered(&house, "alice").await, entered(&house, "alice").await);
+    house.end(Target::Session { session: first.session }).await;
+    let left = house.app.records.store.live_sessions_of("u_alice").await.unwrap();
+    assert_eq!(left.into_iter().map(|session| session.id).collect::<Vec<_>>(), [second.session]);
+    assert!(house.app.records.store.due_sessions(rescind_ledger::Timestamp::MAX, 9).await.unwrap().len() == 1);
+}
+
+#[tokio::test]
 async fn a_session_is_shown_with_everything_it_knows() {
     let house = House::open().await;
     let began = house.app.now();

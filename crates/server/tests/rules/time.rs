@@ -300,7 +300,7 @@ async fn a_session_that_ended_before_its_time_is_settled_and_has_one_entry_of_it
     let ended = house.end(Target::Session { session: by_name.session.clone() }).await;
     house.end(subject("alice")).await;
     house.later(IDLE);
-    assert_eq!(house.app.records.store.due_sessions(house.app.now(), 9).await.unwrap().len(), 2);
+    assert_eq!(house.app.records.store.due_sessions(house.app.now(), 9).await.unwrap().len(), 1);
     assert_eq!(time_out_sessions(&house.app).await.unwrap(), 1);
     assert!(house.app.records.store.due_sessions(house.app.now(), 9).await.unwrap().is_empty());
     assert_eq!(entry_of(&house, &by_name.session).await.unwrap().position, ended.position);

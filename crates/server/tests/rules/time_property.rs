@@ -124,7 +124,7 @@ impl World {
         let app = &self.house().app;
         self.runtime.block_on(async {
             let Some(known) = app.records.find_session(session).await.unwrap() else { return false };
-            touch(app, &known, app.now());
+            touch(app, &known, app.now()).await;
             known.clock().touched_at == app.now()
         })
     }

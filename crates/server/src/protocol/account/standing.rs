@@ -1,6 +1,9 @@
 //! What a user has just now: the sessions that count and the applications that may act for them. A read, it writes nothing.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use rescind_check::Verdict;
 use rescind_ledger::{Client, Consent, Filter, Grant, Reads, StoreError, Timestamp};
@@ -15,9 +18,9 @@ use crate::{
     records::KnownSession,
 };
 
-/// How many records of a kind are read at once, and how many in all: the newest.
+/// How many grants are read at once, and how many of one application are kept: the newest.
 const PAGE: u32 = 500;
-const MOST: usize = 5_000;
+const GRANTS_OF_ONE: usize = 500;
 /// How many sessions are shown, this one among them.
 const MOST_SESSIONS: usize = 200;
 /// How many grants of one application are asked for the last use.
@@ -201,37 +204,33 @@ struct Holding<'a> {
     consents: Vec<&'a Consent>,
 }
 
+/// All that count, however many: one that is not shown could not be ended.
 async fn sessions_of(app: &App, user: &str, now: Timestamp) -> Result<Vec<Arc<KnownSession>>, StoreError> {
-    let filter = Filter { user: Some(user.to_owned()), live_at: Some(now), ..Filter::default() };
-    let (mut found, mut read) = (Vec::new(), 0);
-    let mut cursor: Option<String> = None;
-    loop {
-        let page = app.records.store.sessions(&filter, cursor.as_deref(), PAGE).await?;
-        read += page.items.len();
-        let known = page.items.into_iter().map(|record| app.records.remember_session(record));
-        found.extend(known.filter(|known| app.live.session_counts(&known.current(), now).is_ok()));
-        cursor = page.next;
-        if cursor.is_none() || read >= MOST {
-            return Ok(found);
-        }
-    }
+    let records = app.records.store.live_sessions_of(user).await?;
+    let known = records.into_iter().map(|record| Arc::new(app.records.know_session(record)));
+    Ok(known.filter(|known| app.live.session_counts(&known.current(), now).is_ok()).collect())
 }
 
+/// Those that count, of each application the newest. All are looked at, or an application could hide behind many newer
+/// grants of another.
 async fn grants_of(app: &App, user: &str, now: Timestamp) -> Result<Vec<Grant>, StoreError> {
     let filter = Filter { user: Some(user.to_owned()), live_at: Some(now), ..Filter::default() };
-    let (mut found, mut read) = (Vec::new(), 0);
+    let (mut found, mut of_client) = (Vec::new(), HashMap::<String, usize>::new());
     let mut cursor: Option<String> = None;
     loop {
         let page = app.records.store.grants(&filter, cursor.as_deref(), PAGE).await?;
-        read += page.items.len();
         for grant in page.items {
+            if of_client.get(&grant.client).is_some_and(|seen| *seen >= GRANTS_OF_ONE) {
+                continue;
+            }
             let clock = app.records.clock_of(grant.session.as_deref(), grant.session_bound).await?;
             if app.live.grant_counts(&grant, clock, now).is_ok() {
+                *of_client.entry(grant.client.clone()).or_default() += 1;
                 found.push(grant);
             }
         }
         cursor = page.next;
-        if cursor.is_none() || read >= MOST {
+        if cursor.is_none() {
             return Ok(found);
         }
     }

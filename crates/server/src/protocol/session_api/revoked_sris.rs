@@ -52,7 +52,7 @@ pub(super) async fn ask(app: &App, received: &Received) -> Result<Response, Refu
     let now = app.now();
     match Standing::of(app, id, now).await? {
         Standing::Revoked => return Ok(on_list(StatusCode::OK, id)),
-        Standing::Runs(session) if is_activity => touch(app, &session, now),
+        Standing::Runs(session) if is_activity => touch(app, &session, now).await,
         Standing::Runs(_) | Standing::Over => {}
     }
     Ok(not_revoked())
@@ -60,7 +60,11 @@ pub(super) async fn ask(app: &App, received: &Received) -> Result<Response, Refu
 
 /// Puts an id on the list. One of no session that we know counts against the client's quota.
 pub(super) async fn revoke(app: &App, client: &Client, id: &str) -> Result<(), Refusal> {
-    let is_known = is_named(app, id) || app.records.find_session(id).await?.is_some();
+    // Once it is named it stays so, durably: to say it again would cost a write, and a client may say it often.
+    if is_named(app, id) {
+        return Ok(());
+    }
+    let is_known = app.records.find_session(id).await?.is_some();
     if !is_known {
         let taken = app.unknown_ids.take(&client.id, app.now());
         taken.map_err(|too_many| Refusal::too_many_unknown(too_many.retry_after_secs))?;
@@ -76,7 +80,9 @@ pub(super) async fn revoke(app: &App, client: &Client, id: &str) -> Result<(), R
     }
     ended?;
     app.telemetry.revoke_seconds.record(begun.elapsed());
-    app.telemetry.count("rescind_revocations_total", &[("target", "session"), ("reason", "user_request")]);
+    if is_fresh {
+        app.telemetry.count("rescind_revocations_total", &[("target", "session"), ("reason", "user_request")]);
+    }
     Ok(())
 }
 

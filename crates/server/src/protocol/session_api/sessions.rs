@@ -1,16 +1,14 @@
 //! One session by its reference identifier: what there is to say of it, more time for it, its end.
 
-use std::time::Duration;
-
 use axum::{http::StatusCode, response::Response};
-use rescind_ledger::{Client, SessionClock, Timestamp};
+use rescind_ledger::{Client, Timestamp};
 use serde::Serialize;
 
 use super::{
     answer::{Refusal, found},
     caller::Received,
     revoked_sris::{self, well_formed},
-    standing::Standing,
+    standing::{Standing, timed_out},
 };
 use crate::{app::App, protocol::error::empty, records::KnownSession, touch::touch};
 
@@ -58,17 +56,12 @@ impl AuthnSession {
             authn_source: AuthnSource { kind: "IDP_ADAPTER", id: record.source.clone() },
             creation_time: moment(record.started_at)?,
             last_activity_time: moment(clock.touched_at)?,
-            idle_timeout: moment(idle_timeout(clock))?,
+            idle_timeout: moment(clock.due_at())?,
             max_timeout: moment(clock.expires_at)?,
             ip_address: record.ip.clone(),
             user_agent: record.user_agent.clone(),
         })
     }
-}
-
-/// Never past the maximum.
-fn idle_timeout(clock: SessionClock) -> Timestamp {
-    clock.touched_at.plus(Duration::from_secs(clock.idle_secs.into())).min(clock.expires_at)
 }
 
 /// RFC 3339 in UTC, with milliseconds.
@@ -98,7 +91,15 @@ fn shown(id: &str, standing: &Standing) -> Result<Response, Refusal> {
 /// `GET /sessions/{sri}`. Looking is no activity.
 pub(super) async fn show(app: &App, received: &Received) -> Result<Response, Refusal> {
     let id = well_formed(received.name(0)?)?;
-    shown(id, &Standing::of(app, id, app.now()).await?)
+    shown(id, &standing_of(app, id, app.now()).await?)
+}
+
+/// How a session stands, where one whose time ran out is over, though it is on the list as well.
+async fn standing_of(app: &App, id: &str, now: Timestamp) -> Result<Standing, Refusal> {
+    match Standing::of(app, id, now).await? {
+        Standing::Revoked if timed_out(app, id).await? => Ok(Standing::Over),
+        standing => Ok(standing),
+    }
 }
 
 /// `POST /sessions/{sri}/extend`: the idle time begins anew. What is revoked, over or unknown stays what it is, and the
@@ -106,9 +107,9 @@ pub(super) async fn show(app: &App, received: &Received) -> Result<Response, Ref
 pub(super) async fn extend(app: &App, received: &Received) -> Result<Response, Refusal> {
     let id = well_formed(received.name(0)?)?;
     let now = app.now();
-    let standing = Standing::of(app, id, now).await?;
+    let standing = standing_of(app, id, now).await?;
     if let Standing::Runs(session) = &standing {
-        touch(app, session, now);
+        touch(app, session, now).await;
     }
     shown(id, &standing)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rescind_check::{TargetRef, Verdict};
-use rescind_ledger::{Inactive, Timestamp};
+use rescind_ledger::{Inactive, Reads, Reason, Target, Timestamp};
 
 use super::answer::Refusal;
 use crate::{app::App, records::KnownSession};
@@ -28,7 +28,8 @@ impl Standing {
         Ok(known.map_or(Self::Over, |known| Self::of_known(app, known, now)))
     }
 
-    fn of_known(app: &App, known: Arc<KnownSession>, now: Timestamp) -> Self {
+    /// The same for a session that was just read.
+    pub(super) fn of_known(app: &App, known: Arc<KnownSession>, now: Timestamp) -> Self {
         match app.live.session_counts_by(&known.record, known.clock(), now) {
             Ok(()) => Self::Runs(known),
             Err(Inactive::Revoked) => Self::Revoked,
@@ -37,6 +38,14 @@ impl Standing {
             Err(_) => Self::Over,
         }
     }
+}
+
+/// Whether the entry that names a session only says that its time ran out.
+pub(super) async fn timed_out(app: &App, id: &str) -> Result<bool, Refusal> {
+    let target = Target::Session { session: id.to_owned() };
+    let Some(position) = app.live.position_of(&target) else { return Ok(false) };
+    let entry = app.records.store.find_entry(position).await?;
+    Ok(entry.is_some_and(|entry| matches!(entry.reason, Reason::IdleTimeout | Reason::MaxTimeout)))
 }
 
 /// Whether an entry names this very session.

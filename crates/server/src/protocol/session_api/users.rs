@@ -1,6 +1,6 @@
 //! All sessions of a user, by the attribute that names users here: for help desks, and for people who leave.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use axum::{http::StatusCode, response::Response};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -30,8 +30,9 @@ pub(super) async fn show(app: &App, received: &Received) -> Result<Response, Ref
     if let Some(user) = find_user(app, key(received)?).await? {
         let now = app.now();
         for session in app.records.store.live_sessions_of(&user.id).await?.into_iter().rev() {
-            if let Standing::Runs(known) = Standing::of(app, &session.id, now).await? {
-                sessions.push(AuthnSession::of(&known, session.id)?);
+            let known = Arc::new(app.records.know_session(session));
+            if let Standing::Runs(known) = Standing::of_known(app, known, now) {
+                sessions.push(AuthnSession::of(&known, known.record.id.clone())?);
             }
         }
     }

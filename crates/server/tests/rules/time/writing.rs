@@ -1,7 +1,5 @@
 //! How often activity is written down, and what becomes of it when it cannot be.
 
-use std::time::Duration;
-
 use rescind::touch::touch;
 use rescind_ledger::{Lane, Store};
 use rescind_store::Sqlite;
@@ -63,10 +61,16 @@ async fn what_is_written_is_the_moment_of_the_activity_and_not_of_the_writing() 
     }
     house.later(400);
     let active = house.app.now();
-    assert!(house.is_active(PHONE, &one.access).await);
-    house.later(300);
-    release.send(()).unwrap();
-    before.await.unwrap();
+    // The answer waits for the write, and the write for the job before it.
+    let (is_active, ()) = tokio::join!(house.is_active(PHONE, &one.access), async {
+        while house.app.queue.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+        house.later(300);
+        release.send(()).unwrap();
+        before.await.unwrap();
+    });
+    assert!(is_active);
     house.door(|_| Ok(())).await.unwrap();
     assert_eq!(stored_at(&house, &one.session).await, active);
 }
@@ -78,10 +82,8 @@ async fn activity_that_cannot_be_written_down_still_counts_and_is_tried_again() 
     let known = house.app.records.find_session(&one.session).await.unwrap().unwrap();
     house.app.queue.close();
     house.later(300);
-    touch(&house.app, &known, house.app.now());
+    touch(&house.app, &known, house.app.now()).await;
     assert_eq!(known.clock().touched_at, house.app.now());
-    // The task that hears of the failure has its turn.
-    tokio::time::sleep(Duration::from_millis(50)).await;
     house.later(1);
     assert!(known.touch(house.app.now()), "it is due again");
 }
