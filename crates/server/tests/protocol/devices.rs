@@ -18,21 +18,21 @@ use crate::{
 };
 
 const HEADER: &str = "x-device-id";
-const TABLET: &str = "0a1b2c3d-0000-4000-8000-00000000000a";
+pub(crate) const TABLET: &str = "0a1b2c3d-0000-4000-8000-00000000000a";
 const PHONE: &str = "0a1b2c3d-0000-4000-8000-00000000000b";
 
-fn proxied(trusted: &str) -> String {
+pub(crate) fn proxied(trusted: &str) -> String {
     format!("[proxy]\ntrusted = [{trusted:?}]\ndevice_header = {HEADER:?}\n")
 }
 
 /// Somebody whose requests pass a proxy that names their device.
-fn on(device: &str) -> Result<Person> {
+pub(crate) fn on(device: &str) -> Result<Person> {
     let headers = HeaderMap::from_iter([(HEADER.parse()?, HeaderValue::from_str(device)?)]);
     let http = Client::builder().redirect(Policy::none()).no_proxy().default_headers(headers);
     Ok(Person::new(http.build()?))
 }
 
-async fn add(server: &Server, kind: &str, value: &str) -> Result<String> {
+pub(crate) async fn add(server: &Server, kind: &str, value: &str) -> Result<String> {
     let device = json!({ "name": value, "external_ids": [{ "kind": kind, "value": value }] });
     let added = server.administer(Method::POST, "/devices", &device).await?;
     Ok(added["id"].as_str().context("no id")?.to_owned())

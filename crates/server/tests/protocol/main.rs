@@ -22,6 +22,7 @@ mod client_authentication;
 mod codes;
 mod devices;
 mod discovery;
+mod endings;
 mod fetched_keys;
 mod introspection;
 mod keys;
