@@ -28,6 +28,7 @@ mod introspection;
 mod keys;
 mod limits;
 mod logout;
+mod operating;
 mod promises;
 mod prompts;
 mod pushed;
