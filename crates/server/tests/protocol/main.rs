@@ -33,6 +33,7 @@ mod promises;
 mod prompts;
 mod pushed;
 mod refresh_binding;
+mod refreshing;
 mod registering;
 mod resources;
 mod revoking;
