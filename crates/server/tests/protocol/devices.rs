@@ -9,8 +9,8 @@ use reqwest::{
 use serde_json::{Value, json};
 
 use crate::{
-    application::{Answer, Application},
-    browsing::{address, fill, go, open, parameters, part, redeem},
+    application::{API, API_SCOPE, Answer, Application},
+    browsing::{address, fill, go, open, parameters, part, redeem, refresh},
     certificates::{Shown, Signer, caller_with, with_tls_and},
     person::Person,
     server::{PASSWORD, Server, USER_NAME},
@@ -110,6 +110,35 @@ async fn revoking_a_device_ends_what_was_issued_on_it_and_nothing_else() -> Resu
     let again = Held::by(&app, on_tablet).await?;
     assert_eq!(again.device, json!(tablet), "ending is not banning");
     again.is_alive(&app).await
+}
+
+#[tokio::test]
+async fn a_jwt_names_the_device_that_it_was_issued_on_and_ends_with_it() -> Result<()> {
+    let server = Server::start_with(&proxied("127.0.0.1")).await?;
+    let tablet = add(&server, "mdm", TABLET).await?;
+    let api = json!({ "audience": API, "name": "Orders", "scopes": [API_SCOPE], "token_format": "jwt" });
+    server.administer(Method::POST, "/apis", &api).await?;
+    let app = Application::add(&server, json!({ "scopes": ["openid", "profile", API_SCOPE] })).await?;
+    let scope = format!("openid profile {API_SCOPE}");
+    let mut jwts = Vec::new();
+    for (mut person, device) in [(on(TABLET)?, Some(json!(tablet))), (on("unknown")?, None)] {
+        let code = go(&app, &mut person, &[("scope", &scope), ("resource", API)]).await?.code()?;
+        let first = redeem(&app, &code, &[]).await?;
+        let second = refresh(&app, &first.text("refresh_token")?, &[]).await?;
+        for jwt in [first.text("access_token")?, second.text("access_token")?] {
+            assert_eq!((&part(&jwt, 0)?["typ"], part(&jwt, 1)?.get("device_id")), (&json!("at+jwt"), device.as_ref()));
+            assert_eq!(app.introspect(&jwt).await?.succeeds().get("device_id"), device.as_ref());
+            jwts.push(jwt);
+        }
+    }
+    revoke(&server, json!({ "kind": "device", "device": tablet })).await?;
+    for jwt in &jwts[..2] {
+        app.sees_dead(jwt).await?;
+    }
+    for jwt in &jwts[2..] {
+        app.sees_alive(jwt).await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]
