@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, thread, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use rescind_check::FingerprintKey;
 use rescind_ledger::{Initiator, Lane, LedgerError, Live, Queue, Reads, Startup, Store, Target, Timestamp, Writer};
 use rescind_store::{DataDir, FileMarker, Lock, MarkerState, Sqlite, SqliteReads, inspect_marker};
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     clock::{Clock, random},
-    config::{Config, MasterKeySource},
+    config::Config,
     egress::Egress,
     keys::Keys,
     master_key,
@@ -193,12 +193,8 @@ fn marker(data_dir: &DataDir, store: &mut Sqlite) -> anyhow::Result<FileMarker> 
 
 fn read_master_key(config: &Config, data_dir: &DataDir, first_start: bool) -> anyhow::Result<Zeroizing<[u8; 32]>> {
     match &config.master_key {
-        Some(MasterKeySource::Value(key)) => Ok(key.clone()),
-        Some(MasterKeySource::File(path)) => master_key::read(path),
         None if first_start => master_key::read_or_make(&data_dir.master_key()),
-        None => master_key::read(&data_dir.master_key()).context(
-            "the master key is missing: it is not part of a backup; put back the `master.key` that belongs to this database",
-        ),
+        source => master_key::load(source.as_ref(), data_dir),
     }
 }
 

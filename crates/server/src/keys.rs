@@ -138,8 +138,8 @@ fn derivation(
 
 fn explain(why: &SealError) -> anyhow::Error {
     anyhow::anyhow!(
-        "the database's secrets cannot be opened: {why}. The master key is not in a backup: put back the `master.key` \
-         that belongs to this database, or set RESCIND_MASTER_KEY"
+        "the database's secrets cannot be opened: {why}. The master key is not in a backup: put back the one that \
+         belongs to this database (`master.key` in the data directory, or what `master_key_file` or RESCIND_MASTER_KEY gives)"
     )
 }
 

@@ -8,9 +8,38 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use rescind_store::DataDir;
 use zeroize::Zeroizing;
 
-use crate::clock::random;
+use crate::{clock::random, config::MasterKeySource};
+
+/// The key of a database that there is, from the configured source or else the data directory. None is ever made here:
+/// another key would not open what this one has closed.
+pub fn load(source: Option<&MasterKeySource>, data_dir: &DataDir) -> anyhow::Result<Zeroizing<[u8; 32]>> {
+    let (path, named) = match source {
+        Some(MasterKeySource::Value(key)) => return Ok(key.clone()),
+        Some(MasterKeySource::File(path)) => (path.clone(), ", which `master_key_file` names"),
+        None => (data_dir.master_key(), ""),
+    };
+    if !path.exists() {
+        bail!(
+            "the master key is missing: there is no {}{named}. It is not part of a backup; put back the one that belongs to \
+             this database",
+            path.display()
+        );
+    }
+    read(&path)
+}
+
+/// Where the key comes from, for people.
+#[must_use]
+pub fn place(source: Option<&MasterKeySource>, data_dir: &DataDir) -> String {
+    match source {
+        Some(MasterKeySource::Value(_)) => "the value of RESCIND_MASTER_KEY".to_owned(),
+        Some(MasterKeySource::File(path)) => path.display().to_string(),
+        None => data_dir.master_key().display().to_string(),
+    }
+}
 
 /// Reads a key; refuses a file that others may read.
 pub fn read(path: &Path) -> anyhow::Result<Zeroizing<[u8; 32]>> {

@@ -19,12 +19,7 @@ use super::{
     failure::Failure,
     output,
 };
-use crate::{
-    clock::Clock,
-    config::{Config, MasterKeySource},
-    keys::Keys,
-    master_key,
-};
+use crate::{clock::Clock, config::Config, keys::Keys, master_key};
 
 /// What was found, one line a check.
 #[derive(Default)]
@@ -156,13 +151,8 @@ async fn check_marker(dir: &DataDir, store: &mut Sqlite) -> anyhow::Result<Strin
 }
 
 /// The key must open what is encrypted under it.
-fn check_master_key(config: &Config, dir: &DataDir, secrets: &[(String, Sealed)]) -> anyhow::Result<String> {
-    let key = match &config.master_key {
-        Some(MasterKeySource::Value(key)) => key.clone(),
-        Some(MasterKeySource::File(path)) => master_key::read(path)?,
-        None => master_key::read(&dir.master_key())
-            .context("it is not part of a backup: put back the one that belongs to this database")?,
-    };
+pub(super) fn check_master_key(config: &Config, dir: &DataDir, secrets: &[(String, Sealed)]) -> anyhow::Result<String> {
+    let key = master_key::load(config.master_key.as_ref(), dir)?;
     Keys::open(*key, secrets, Clock::System.now(), |_| false)?;
     Ok(format!("it opens the {} secrets of the database", secrets.len()))
 }

@@ -2,16 +2,18 @@
 
 use std::path::Path;
 
-use rescind_store::{self as store, Restored};
-use serde_json::json;
+use rescind_ledger::Store;
+use rescind_store::{self as store, DataDir, Restored, Sqlite};
+use serde_json::{Value, json};
 
 use super::{
     arguments::{EpochCommand, Globals, Output},
-    connection::data_dir,
+    connection::{configuration, data_dir},
+    doctor::check_master_key,
     failure::Failure,
     output,
 };
-use crate::clock::Clock;
+use crate::{clock::Clock, master_key};
 
 pub(super) fn backup(globals: &Globals, file: &Path) -> Result<(), Failure> {
     let dir = data_dir(globals)?;
@@ -23,7 +25,9 @@ pub(super) fn backup(globals: &Globals, file: &Path) -> Result<(), Failure> {
         output::json(&json!({ "backup": file }));
     } else {
         println!("backed up to {}", file.display());
-        println!("The master key is not in it: keep {} too, elsewhere.", dir.master_key().display());
+        // The copy is made; a mistake elsewhere in the configuration does not undo it.
+        let source = configuration(globals).ok().and_then(|config| config.master_key);
+        println!("The master key is not in it: keep {} too, elsewhere.", master_key::place(source.as_ref(), &dir));
     }
     Ok(())
 }
@@ -33,15 +37,29 @@ pub(super) fn restore(globals: &Globals, file: &Path) -> Result<(), Failure> {
     dir.create()?;
     let lock = dir.lock()?;
     let restored = store::restore(&dir, &lock, file, Clock::System.now())?;
-    say(globals, &restored);
-    let own_key = std::env::var_os("RESCIND_MASTER_KEY").is_some();
-    if globals.output == Output::Table && !dir.master_key().exists() && !own_key {
-        println!(
-            "The master key is missing: put the one that belongs to the backup at {}.",
-            dir.master_key().display()
-        );
+    // The backup is in place either way: what is wrong with the key can be mended before the start.
+    let key = find_key(globals, &dir);
+    if globals.output == Output::Json {
+        let (Ok(detail) | Err(detail)) = &key;
+        let mut shown = shape(&restored);
+        shown["master_key"] = json!({ "ok": key.is_ok(), "detail": detail });
+        output::json(&shown);
+        return Ok(());
+    }
+    tell(&restored);
+    match key {
+        Ok(good) => println!("The master key fits: {good}."),
+        Err(why) => println!("It cannot be served yet: {why}."),
     }
     Ok(())
+}
+
+/// Whether the configured master key opens what was restored; if not, why.
+fn find_key(globals: &Globals, dir: &DataDir) -> Result<String, String> {
+    let config = configuration(globals).map_err(|why| why.show(Output::Table))?;
+    let secrets = Sqlite::open(&dir.database()).and_then(|mut store| store.secrets());
+    let checked = secrets.map_err(anyhow::Error::from).and_then(|secrets| check_master_key(&config, dir, &secrets));
+    checked.map_err(|why| format!("{why:#}"))
 }
 
 pub(super) fn epoch(globals: &Globals, command: EpochCommand) -> Result<(), Failure> {
@@ -52,18 +70,22 @@ pub(super) fn epoch(globals: &Globals, command: EpochCommand) -> Result<(), Fail
     }
     let lock = dir.lock()?;
     let restored = store::open_epoch(&dir, &lock, Clock::System.now(), &note)?;
-    say(globals, &restored);
+    match globals.output {
+        Output::Json => output::json(&shape(&restored)),
+        Output::Table => tell(&restored),
+    }
     Ok(())
 }
 
-fn say(globals: &Globals, restored: &Restored) {
-    if globals.output == Output::Json {
-        return output::json(&json!({
-            "epoch": restored.epoch,
-            "position": restored.position.to_string(),
-            "before": restored.before.to_string(),
-        }));
-    }
+fn shape(restored: &Restored) -> Value {
+    json!({
+        "epoch": restored.epoch,
+        "position": restored.position.to_string(),
+        "before": restored.before.to_string(),
+    })
+}
+
+fn tell(restored: &Restored) {
     println!("epoch {} is open; the ledger stood at {}", restored.epoch, restored.before);
     println!("Everything issued so far is revoked, by the entry at {}.", restored.position);
 }

@@ -36,7 +36,7 @@ pub struct Config {
     pub metrics_allow: Vec<Network>,
     /// Memory for cached records, in bytes.
     pub cache_bytes: u64,
-    /// The master key, if it comes from the environment rather than the data directory: 32 bytes, hexadecimal.
+    /// Where the master key comes from, if not from the data directory.
     pub master_key: Option<MasterKeySource>,
 }
 

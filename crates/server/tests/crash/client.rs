@@ -87,6 +87,13 @@ impl Application {
         issued["access_token"].as_str().unwrap().to_owned()
     }
 
+    /// The same for one API.
+    pub(crate) async fn issue_for(&self, server: &Server, api: &str) -> String {
+        let fields = [("grant_type", "client_credentials"), ("resource", api)];
+        let issued = self.post(server, "/token", &fields).await.unwrap().succeeds();
+        issued["access_token"].as_str().unwrap().to_owned()
+    }
+
     pub(crate) async fn try_revoke(&self, server: &Server, token: &str) -> reqwest::Result<Answer> {
         self.post(server, "/revoke", &[("token", token)]).await
     }
@@ -117,7 +124,12 @@ impl Application {
 
     /// A person authorizes, signing in if need be; the code is exchanged for tokens.
     pub(crate) async fn sign_in(&self, server: &Server, person: &mut Person) -> Tokens {
-        let back = person.visit(server, &self.authorization(&[])).await;
+        self.sign_in_with(server, person, &[]).await
+    }
+
+    /// The same, with more parameters of the authorization request.
+    pub(crate) async fn sign_in_with(&self, server: &Server, person: &mut Person, more: &[(&str, &str)]) -> Tokens {
+        let back = person.visit(server, &self.authorization(more)).await;
         let (_, code) = back.query_pairs().find(|(name, _)| name == "code").unwrap();
         let fields = [
             ("grant_type", "authorization_code"),

@@ -6,6 +6,7 @@ mod client;
 mod disk;
 mod idle;
 mod kill;
+mod master_key;
 mod power;
 mod restore;
 mod seed;

@@ -1,8 +1,11 @@
 //! Restoring a backup, by the command line: nothing issued before it or after it is honoured anywhere again.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use reqwest::Method;
 use rescind_check::{FingerprintKey, Index, Side, Trace, Verdict};
 use rescind_ledger::{Hash, Reads, Startup, Store, Target};
 use rescind_store::{DataDir, Sqlite};
+use serde_json::{Value, json};
 
 use crate::{
     client::{Application, Person, Tokens, userinfo_answers},
@@ -160,4 +163,67 @@ async fn after_a_restore_no_token_from_before_or_after_the_backup_is_active_anyw
     cast.holds_nothing(&server).await;
     cast.gets_new_tokens(&server).await;
     server.stop();
+}
+
+const API: &str = "https://orders.example";
+
+/// What an API with JWT access tokens was given: by a client's own credentials, and by a person for userinfo, too.
+#[derive(Default)]
+struct Jwts {
+    robots: Vec<String>,
+    persons: Vec<String>,
+}
+
+impl Jwts {
+    async fn give(&mut self, server: &Server, cast: &mut Cast) {
+        let robots = cast.robot.issue_for(server, API).await;
+        let persons = cast.notebook.sign_in_with(server, &mut cast.ada, &[("resource", API)]).await.access;
+        assert!(cast.robot.is_active(server, &robots).await && cast.notebook.is_active(server, &persons).await);
+        assert!(userinfo_answers(server, &persons).await);
+        self.robots.push(robots);
+        self.persons.push(persons);
+    }
+
+    /// None is honoured, though the keys that signed them are published as ever.
+    async fn are_worth_nothing(&self, server: &Server, cast: &Cast) {
+        let keys = server.request(Method::GET, "/jwks").send().await.unwrap().text().await.unwrap();
+        for jwt in self.robots.iter().chain(&self.persons) {
+            let header = URL_SAFE_NO_PAD.decode(jwt.split('.').next().unwrap()).unwrap();
+            let header: Value = serde_json::from_slice(&header).unwrap();
+            assert_eq!(header["typ"], "at+jwt");
+            assert!(keys.contains(header["kid"].as_str().unwrap()), "{keys}");
+        }
+        for jwt in &self.robots {
+            assert!(!cast.robot.is_active(server, jwt).await);
+        }
+        for jwt in &self.persons {
+            assert!(!cast.notebook.is_active(server, jwt).await);
+            assert!(!userinfo_answers(server, jwt).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn after_a_restore_no_jwt_from_before_or_after_the_backup_is_honoured_however_well_signed() {
+    let place = Place::new("[lifetimes]\naccess_token_secs = 3600");
+    let backup = place.beside("backup.db");
+    let backup = backup.to_str().unwrap();
+    let server = place.serve();
+    let mut cast = Cast::begin(&server).await;
+    let api = json!({ "audience": API, "name": "Orders", "scopes": ["read"], "token_format": "jwt" });
+    server.administer(Method::POST, "/apis", &api).await.unwrap().succeeds();
+    let mut jwts = Jwts::default();
+    jwts.give(&server, &mut cast).await;
+    place.run(&["backup", backup]).unwrap();
+    jwts.give(&server, &mut cast).await;
+    jwts.give(&server, &mut cast).await;
+    cast.robot.revoke(&server, &jwts.robots[1]).await;
+    server.stop();
+    for _ in 0..2 {
+        place.run(&["restore", backup]).unwrap();
+        let server = place.serve();
+        jwts.are_worth_nothing(&server, &cast).await;
+        jwts.give(&server, &mut cast).await;
+        server.stop();
+    }
 }

@@ -58,9 +58,13 @@ impl Place {
 
     /// Runs a command to its end; its output if it succeeds, and what it complained of if not, or if it has no end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Result<String, String> {
+        self.finish(self.command(arguments))
+    }
+
+    /// The same with a command that was made already.
+    pub(crate) fn finish(&self, mut command: Command) -> Result<String, String> {
         let (said, complained) = (self.beside("said"), self.beside("complained"));
         let output = |path| fs::File::create(path).unwrap();
-        let mut command = self.command(arguments);
         let mut child = command.stdout(output(&said)).stderr(output(&complained)).spawn().unwrap();
         let begun = Instant::now();
         let succeeded = loop {

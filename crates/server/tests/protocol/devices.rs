@@ -9,8 +9,8 @@ use reqwest::{
 use serde_json::{Value, json};
 
 use crate::{
-    application::{Answer, Application},
-    browsing::{address, fill, go, open, parameters, part, redeem},
+    application::{API, API_SCOPE, Answer, Application},
+    browsing::{address, fill, go, open, parameters, part, redeem, refresh},
     certificates::{Shown, Signer, caller_with, with_tls_and},
     person::Person,
     server::{PASSWORD, Server, USER_NAME},
@@ -18,21 +18,21 @@ use crate::{
 };
 
 const HEADER: &str = "x-device-id";
-const TABLET: &str = "0a1b2c3d-0000-4000-8000-00000000000a";
+pub(crate) const TABLET: &str = "0a1b2c3d-0000-4000-8000-00000000000a";
 const PHONE: &str = "0a1b2c3d-0000-4000-8000-00000000000b";
 
-fn proxied(trusted: &str) -> String {
+pub(crate) fn proxied(trusted: &str) -> String {
     format!("[proxy]\ntrusted = [{trusted:?}]\ndevice_header = {HEADER:?}\n")
 }
 
 /// Somebody whose requests pass a proxy that names their device.
-fn on(device: &str) -> Result<Person> {
+pub(crate) fn on(device: &str) -> Result<Person> {
     let headers = HeaderMap::from_iter([(HEADER.parse()?, HeaderValue::from_str(device)?)]);
     let http = Client::builder().redirect(Policy::none()).no_proxy().default_headers(headers);
     Ok(Person::new(http.build()?))
 }
 
-async fn add(server: &Server, kind: &str, value: &str) -> Result<String> {
+pub(crate) async fn add(server: &Server, kind: &str, value: &str) -> Result<String> {
     let device = json!({ "name": value, "external_ids": [{ "kind": kind, "value": value }] });
     let added = server.administer(Method::POST, "/devices", &device).await?;
     Ok(added["id"].as_str().context("no id")?.to_owned())
@@ -110,6 +110,35 @@ async fn revoking_a_device_ends_what_was_issued_on_it_and_nothing_else() -> Resu
     let again = Held::by(&app, on_tablet).await?;
     assert_eq!(again.device, json!(tablet), "ending is not banning");
     again.is_alive(&app).await
+}
+
+#[tokio::test]
+async fn a_jwt_names_the_device_that_it_was_issued_on_and_ends_with_it() -> Result<()> {
+    let server = Server::start_with(&proxied("127.0.0.1")).await?;
+    let tablet = add(&server, "mdm", TABLET).await?;
+    let api = json!({ "audience": API, "name": "Orders", "scopes": [API_SCOPE], "token_format": "jwt" });
+    server.administer(Method::POST, "/apis", &api).await?;
+    let app = Application::add(&server, json!({ "scopes": ["openid", "profile", API_SCOPE] })).await?;
+    let scope = format!("openid profile {API_SCOPE}");
+    let mut jwts = Vec::new();
+    for (mut person, device) in [(on(TABLET)?, Some(json!(tablet))), (on("unknown")?, None)] {
+        let code = go(&app, &mut person, &[("scope", &scope), ("resource", API)]).await?.code()?;
+        let first = redeem(&app, &code, &[]).await?;
+        let second = refresh(&app, &first.text("refresh_token")?, &[]).await?;
+        for jwt in [first.text("access_token")?, second.text("access_token")?] {
+            assert_eq!((&part(&jwt, 0)?["typ"], part(&jwt, 1)?.get("device_id")), (&json!("at+jwt"), device.as_ref()));
+            assert_eq!(app.introspect(&jwt).await?.succeeds().get("device_id"), device.as_ref());
+            jwts.push(jwt);
+        }
+    }
+    revoke(&server, json!({ "kind": "device", "device": tablet })).await?;
+    for jwt in &jwts[..2] {
+        app.sees_dead(jwt).await?;
+    }
+    for jwt in &jwts[2..] {
+        app.sees_alive(jwt).await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]
