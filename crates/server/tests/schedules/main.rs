@@ -11,7 +11,8 @@ mod stage;
 use std::{sync::Mutex, thread};
 
 use operations::Operation;
-use scheduler::{Telling, alone, explore};
+use rescind_ledger::Step;
+use scheduler::{alone, explore};
 use stage::Stage;
 
 /// The interleavings of two sequences of moves.
@@ -47,7 +48,7 @@ fn explore_what_waits(waiting: &Mutex<Vec<[Operation; 2]>>, ran: &Mutex<Vec<Ran>
         let Some(pair) = waiting.lock().unwrap().pop() else { return };
         let [a, b] = pair.map(|operation| alone(&mut stage, operation).1);
         let fewest = fewest(a, b);
-        let explored = explore(&mut stage, pair, Telling::AfterApplying);
+        let explored = explore(&mut stage, pair, Step::ORDER);
         let schedules = explored.schedules;
         if let Some(violation) = explored.violation {
             panic!("after {schedules} schedules: {violation}");
@@ -81,7 +82,8 @@ fn nothing_in_flight_survives_a_revocation() {
 #[test]
 fn acknowledging_before_the_index_is_applied_is_caught() {
     let mut stage = Stage::open();
-    let caught = explore(&mut stage, [Operation::Refresh, Operation::RevokeGrant], Telling::BeforeApplying);
+    let [commit, apply, acknowledge] = Step::ORDER;
+    let caught = explore(&mut stage, [Operation::Refresh, Operation::RevokeGrant], [commit, acknowledge, apply]);
     let violation = caught.violation.unwrap();
     assert!(violation.contains("after its end was acknowledged"), "{violation}");
 }
@@ -89,7 +91,7 @@ fn acknowledging_before_the_index_is_applied_is_caught() {
 #[test]
 fn a_stamp_behind_the_user_read_is_caught() {
     let mut stage = Stage::open();
-    let caught = explore(&mut stage, [Operation::SignInStampedLate, Operation::RevokeUser], Telling::AfterApplying);
+    let caught = explore(&mut stage, [Operation::SignInStampedLate, Operation::RevokeUser], Step::ORDER);
     let violation = caught.violation.unwrap();
     assert!(violation.contains("outlived the end of what it rests on"), "{violation}");
 }
