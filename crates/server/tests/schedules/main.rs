@@ -7,6 +7,7 @@ mod operations;
 mod oracle;
 mod scheduler;
 mod stage;
+mod stamps;
 
 use std::{sync::Mutex, thread};
 
@@ -21,7 +22,7 @@ fn interleavings(a: usize, b: usize) -> u64 {
     (1..=a).fold(1, |count, one| count * (b + one) / one)
 }
 
-/// How many schedules two operations have at least, by the moves each takes when nobody disturbs it: every interleaving of
+/// How many schedules two operations have at least, by the moves each takes when nobody disturbs it ([`Operation::moves`]): every interleaving of
 /// both, and every interleaving with one of them given up after each of its moves, or before the first. Where the writer
 /// stands in between comes on top.
 fn fewest(a: usize, b: usize) -> u64 {
@@ -46,7 +47,7 @@ fn explore_what_waits(waiting: &Mutex<Vec<[Operation; 2]>>, ran: &Mutex<Vec<Ran>
     let mut stage = Stage::open();
     loop {
         let Some(pair) = waiting.lock().unwrap().pop() else { return };
-        let [a, b] = pair.map(|operation| alone(&mut stage, operation).1);
+        let [a, b] = pair.map(Operation::moves);
         let fewest = fewest(a, b);
         let explored = explore(&mut stage, pair, Step::ORDER);
         let schedules = explored.schedules;
@@ -61,11 +62,6 @@ fn explore_what_waits(waiting: &Mutex<Vec<[Operation; 2]>>, ran: &Mutex<Vec<Ran>
 
 #[test]
 fn nothing_in_flight_survives_a_revocation() {
-    let mut stage = Stage::open();
-    for operation in Operation::ALL {
-        let (steps, moves) = alone(&mut stage, operation);
-        println!("{operation:?}: {moves} moves, steps {}", steps.join(", "));
-    }
     let (waiting, ran) = (Mutex::new(pairs()), Mutex::default());
     thread::scope(|scope| {
         for _ in 0..2 {
@@ -77,6 +73,17 @@ fn nothing_in_flight_survives_a_revocation() {
     let schedules: u64 = ran.iter().map(|one| one.schedules).sum();
     let fewest: u64 = ran.iter().map(|one| one.fewest).sum();
     println!("{schedules} schedules of {} pairs, at least {fewest} by their steps", ran.len());
+}
+
+#[test]
+fn each_operation_takes_all_the_steps_it_is_known_by() {
+    let mut stage = Stage::open();
+    for operation in Operation::ALL {
+        let scene = stage.scene();
+        let actor = alone(&mut stage, &scene, operation, |_, _| {});
+        assert_eq!(actor.steps, operation.steps(), "{operation:?}");
+        assert_eq!(actor.moves, operation.moves(), "{operation:?}");
+    }
 }
 
 #[test]

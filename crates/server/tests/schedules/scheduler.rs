@@ -57,7 +57,7 @@ impl Actor {
             steps: Vec::new(),
             moves: 0,
         };
-        if operation.begins_with_a_step() {
+        if operation.is_stamped() {
             actor.poll(stage);
             assert_eq!(actor.steps, ["stamp"], "{operation:?} reads nothing before it is stamped");
         }
@@ -193,12 +193,17 @@ pub(crate) fn explore(stage: &mut Stage, operations: [Operation; 2], order: [Ste
     }
 }
 
-/// The named steps of an operation that nobody disturbs, and how many moves it takes.
-pub(crate) fn alone(stage: &mut Stage, operation: Operation) -> (Vec<&'static str>, usize) {
-    let scene = stage.scene();
-    let mut actor = Actor::new(operation, stage, &scene);
+/// An operation that nobody disturbs, to its end. `meanwhile` happens before each of its moves, by their number.
+pub(crate) fn alone(
+    stage: &mut Stage,
+    scene: &Scene,
+    operation: Operation,
+    mut meanwhile: impl FnMut(&mut Stage, usize),
+) -> Actor {
+    let mut actor = Actor::new(operation, stage, scene);
     while actor.running.is_some() {
         if actor.can_move() {
+            meanwhile(stage, actor.moves);
             actor.advance(stage, 0);
         } else {
             stage.writer.turn(stage.app.now());
@@ -206,7 +211,7 @@ pub(crate) fn alone(stage: &mut Stage, operation: Operation) -> (Vec<&'static st
         }
     }
     assert!(actor.answer.as_ref().is_some_and(|answer| answer.succeeded), "{operation:?}: {:?}", actor.answer);
-    (actor.steps, actor.moves)
+    actor
 }
 
 impl<'a> Run<'a> {
