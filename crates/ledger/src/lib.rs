@@ -47,6 +47,6 @@ pub use sessions::{EndedSession, EndingOfSessions, SessionLimit};
 pub use target::{Target, UnknownTarget};
 pub use time::Timestamp;
 pub use token_view::TokenView;
-pub use writer::{Batch, Committed, Lane, LedgerError, Queue, Ticket, Writer};
+pub use writer::{Lane, LedgerError, Queue, Step, Ticket, Turn, Writer};
 
 pub use rescind_check::{Position, Verdict};

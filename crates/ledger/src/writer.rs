@@ -218,14 +218,15 @@ impl Queue {
         self.lanes.lock().closed
     }
 
-    fn take(&self) -> Batch {
+    /// Takes what waits, endings first.
+    fn take(&self) -> Vec<Box<dyn Job>> {
         let mut lanes = self.lanes.lock();
         let mut jobs: Vec<_> = Vec::new();
         let endings = lanes.endings.len().min(BATCH_LIMIT);
         jobs.extend(lanes.endings.drain(..endings));
         let issuing = lanes.issuing.len().min(BATCH_LIMIT - endings);
         jobs.extend(lanes.issuing.drain(..issuing));
-        Batch { jobs }
+        jobs
     }
 }
 
@@ -247,26 +248,39 @@ impl<T> Ticket<T> {
     }
 }
 
-/// Jobs taken from the queue.
-pub struct Batch {
-    jobs: Vec<Box<dyn Job>>,
+/// What the writer does with the jobs of one turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Runs the jobs in one transaction and commits it.
+    Commit,
+    /// Puts what was committed in force.
+    Apply,
+    /// Tells the callers.
+    Acknowledge,
 }
 
-impl Batch {
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.jobs.is_empty()
-    }
+impl Step {
+    /// The one place that says in which order they are taken (DESIGN rule 7): nobody is told of what is not in force yet.
+    pub const ORDER: [Self; 3] = [Self::Commit, Self::Apply, Self::Acknowledge];
 }
 
-/// Jobs whose transaction is over, whatever its fate.
-pub struct Committed {
+/// One round of the writer's work, and how far it has come.
+pub struct Turn {
+    steps: std::array::IntoIter<Step, 3>,
     jobs: Vec<Box<dyn Job>>,
     written: Written,
     fate: Result<(), String>,
 }
 
-/// The one writer. [`Writer::turn`] is its whole life; the three steps stand alone so that a test can interleave them.
+impl Turn {
+    /// The step that comes next; `None` once it is over.
+    #[must_use]
+    pub fn next_step(&self) -> Option<Step> {
+        self.steps.as_slice().first().copied()
+    }
+}
+
+/// The one writer. [`Writer::turn`] is its whole life; a test takes the same steps one by one, to interleave them.
 pub struct Writer {
     store: Box<dyn Store>,
     marker: Box<dyn Marker>,
@@ -282,32 +296,38 @@ impl Writer {
         Self { store, marker, live, queue, broken: false }
     }
 
-    /// Takes what waits, endings first.
-    #[must_use]
-    pub fn take(&self) -> Batch {
-        self.queue.take()
-    }
-
-    /// Does one round of work: take, commit, apply, acknowledge, in that order (DESIGN rule 7).
+    /// Does one round of work.
     pub fn turn(&mut self, now: Timestamp) {
-        let batch = self.take();
-        let mut committed = self.commit(batch, now);
-        self.apply(&mut committed);
-        self.queue.note_callers(committed.jobs.len());
-        Self::acknowledge(committed);
+        let mut turn = self.begin(Step::ORDER);
+        while turn.next_step().is_some() {
+            self.step(&mut turn, now);
+        }
     }
 
-    /// Runs the jobs in one transaction and commits it.
-    pub fn commit(&mut self, batch: Batch, now: Timestamp) -> Committed {
-        let mut jobs = batch.jobs;
-        let mut written = Written::default();
-        let fate = self.recover().and_then(|()| self.transact(&mut jobs, &mut written, now));
-        let fate = fate.map_err(|why| {
+    /// Begins a turn with what waits, endings first. Any order but [`Step::ORDER`] is wrong, for a test to notice.
+    #[must_use]
+    pub fn begin(&self, order: [Step; 3]) -> Turn {
+        let fate = Err("nothing was committed yet".to_owned());
+        Turn { steps: order.into_iter(), jobs: self.queue.take(), written: Written::default(), fate }
+    }
+
+    /// Takes the next step of a turn, if there is one.
+    pub fn step(&mut self, turn: &mut Turn, now: Timestamp) {
+        match turn.steps.next() {
+            Some(Step::Commit) => self.commit(turn, now),
+            Some(Step::Apply) => self.apply(turn),
+            Some(Step::Acknowledge) => self.acknowledge(turn),
+            None => {}
+        }
+    }
+
+    fn commit(&mut self, turn: &mut Turn, now: Timestamp) {
+        let fate = self.recover().and_then(|()| self.transact(&mut turn.jobs, &mut turn.written, now));
+        turn.fate = fate.map_err(|why| {
             self.broken = true;
-            written = Written::default();
+            turn.written = Written::default();
             why.to_string()
         });
-        Committed { jobs, written, fate }
     }
 
     fn transact(&mut self, jobs: &mut [Box<dyn Job>], out: &mut Written, now: Timestamp) -> Result<(), StoreError> {
@@ -323,30 +343,29 @@ impl Writer {
         self.marker.advance(mark, !out.entries.is_empty())
     }
 
-    /// Puts what was committed in force: nobody is told of it before.
-    pub fn apply(&mut self, committed: &mut Committed) {
-        if committed.fate.is_ok() {
-            let written = &committed.written;
+    fn apply(&mut self, turn: &mut Turn) {
+        if turn.fate.is_ok() {
+            let written = &turn.written;
             if let Some(pending) = written.pending {
                 self.live.note_pending(pending);
             }
             if let Err(why) = self.live.apply(&written.changes, &written.entries) {
                 self.broken = true;
-                committed.fate = Err(why.to_string());
+                turn.fate = Err(why.to_string());
             } else if let Some(floor) = written.floor {
                 self.live.forget_below(floor);
             }
         }
-        if committed.fate.is_err() && self.broken {
+        if turn.fate.is_err() && self.broken {
             // A failure here leaves it broken; the next turn tries again before it does anything else.
             let _ = self.recover();
         }
     }
 
-    /// Tells the callers.
-    pub fn acknowledge(committed: Committed) {
-        for job in committed.jobs {
-            job.acknowledge(committed.fate.as_ref().copied().map_err(String::as_str));
+    fn acknowledge(&self, turn: &mut Turn) {
+        self.queue.note_callers(turn.jobs.len());
+        for job in turn.jobs.drain(..) {
+            job.acknowledge(turn.fate.as_ref().copied().map_err(String::as_str));
         }
     }
 
@@ -404,7 +423,7 @@ mod tests {
             scope.spawn(|| (1..CROWD).for_each(|_| submit(&queue)));
             assert!(queue.wait_with(FOR_EVER));
         });
-        assert_eq!(queue.take().jobs.len(), CROWD);
+        assert_eq!(queue.take().len(), CROWD);
     }
 
     #[test]
@@ -413,7 +432,7 @@ mod tests {
         queue.note_callers(BATCH_LIMIT * 2);
         submit(&queue);
         assert!(queue.wait());
-        assert_eq!(queue.take().jobs.len(), 1);
+        assert_eq!(queue.take().len(), 1);
     }
 
     #[test]

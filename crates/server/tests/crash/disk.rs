@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     client::{Application, Person},
     power::{Journal, cut_everywhere},
+    report,
     server::{Answer, Place, Server},
 };
 
@@ -82,7 +83,7 @@ impl Broken {
         server.kill();
         let replay = Replay::new(&place.beside("shim.log")).every(3);
         let summary = tokio::task::block_in_place(|| cut_everywhere(&replay));
-        println!("power cuts around a broken disk: {summary}");
+        report(&format!("power cuts around a broken disk: {summary}"));
         assert!(summary.failures.is_empty(), "{summary}");
         let server = place.serve();
         for (tokens, active) in [(dead, false), (alive, true)] {
@@ -141,7 +142,7 @@ async fn a_disk_that_takes_no_more_growth_gives_no_false_success() {
             put_off.push(token);
         }
     }
-    println!("no growth: {} revoked in the room there was, {} put off", dead.len(), put_off.len());
+    report(&format!("no growth: {} revoked in the room there was, {} put off", dead.len(), put_off.len()));
     assert!(!put_off.is_empty());
     broken.fault.mend().unwrap();
     for token in put_off {

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::{
     client::Application,
+    report,
     seed::{Holder, holders},
     server::{Place, Server},
 };
@@ -80,13 +81,13 @@ async fn no_acknowledged_revocation_is_lost_by_a_hundred_kills_while_others_are_
     all_are(&server, &robot, &dead, false).await;
     all_are(&server, &robot, &alive, true).await;
     let (least, all) = (in_flight_at_kills.iter().min().unwrap(), in_flight_at_kills.iter().sum::<usize>());
-    println!(
+    report(&format!(
         "{kills} kills in {:.1?}: {} revocations acknowledged and in force, {all} in flight at the kills (at least {least}); \
          {} tokens never revoked and active",
         begun.elapsed(),
         dead.len(),
         alive.len()
-    );
+    ));
 }
 
 /// Starts the server, looks at what the life before has left, loads it and kills it: how many revocations were acknowledged,

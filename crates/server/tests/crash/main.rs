@@ -14,7 +14,14 @@ mod server;
 mod swapped;
 mod unsynced;
 
+use std::io::Write;
+
 // The other clients' reader of sign-in pages: there should be one in the project.
 #[path = "../../../../blackbox/openidconnect/src/page.rs"]
 #[expect(dead_code, reason = "these tests read less of a page than that client does")]
 mod page;
+
+/// Says what was counted. Not by `println!`, which the harness keeps to itself when all is well.
+pub(crate) fn report(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Application, Person, Tokens},
+    report,
     server::{ISSUER, Place, Server, configured},
     unsynced,
 };
@@ -91,7 +92,7 @@ fn every_acknowledged_revocation_survives_a_power_cut_at_every_write() {
     let place = Place::new(LINES);
     let log = run(&place, serve);
     let summary = cut_everywhere(&Replay::new(&log).seeds([1]));
-    println!("power cuts: {summary}");
+    report(&format!("power cuts: {summary}"));
     assert!(summary.failures.is_empty(), "{summary}");
     assert!(summary.cuts > 500 && summary.acked_total > 100, "{summary}");
 }
@@ -101,8 +102,11 @@ fn without_syncing_the_same_cuts_show_the_loss() {
     let place = Place::new(LINES);
     let log = run(&place, unsynced::command);
     let summary = cut_everywhere(&Replay::new(&log));
-    println!("power cuts without syncing: {summary}");
     let lost = summary.failures.iter().filter(|failure| failure.why.starts_with("a revocation is lost")).count();
+    report(&format!(
+        "power cuts without syncing: {} cuts, {lost} of them lose a revocation, as they must",
+        summary.cuts
+    ));
     assert!(lost > 0, "{summary}");
 }
 

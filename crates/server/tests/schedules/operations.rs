@@ -114,10 +114,31 @@ impl Operation {
         a.ends().is_none() && b.ends().is_none() && !replay
     }
 
-    /// Whether nothing is read before its first named step.
-    pub(crate) fn begins_with_a_step(self) -> bool {
-        use Operation::{Consent, DisableUser, RevokeGrant, RevokeSession, RevokeUser, UpdateClient};
-        !matches!(self, Consent | DisableUser | RevokeGrant | RevokeSession | RevokeUser | UpdateClient)
+    /// Its named steps when nobody disturbs it, written down so that the loss of one in the server is missed here.
+    pub(crate) fn steps(self) -> &'static [&'static str] {
+        match self {
+            Self::Issue => &["stamp", "submit"],
+            Self::ExchangeCode => &["stamp", "read code", "read session", "submit"],
+            Self::Refresh => &["stamp", "read refresh token", "read session", "submit"],
+            Self::Authorize => &["stamp", "read session", "read user", "read consent", "submit"],
+            // It is as old as the sign-in that its session holds.
+            Self::Consent => &["read session", "read user", "submit"],
+            Self::SignIn | Self::SignInStampedLate | Self::Reauthenticate => &["stamp", "read user", "submit"],
+            // One job does all they do.
+            Self::DisableUser | Self::UpdateClient => &[],
+            Self::RevokeGrant | Self::RevokeSession | Self::RevokeUser => &["submit"],
+        }
+    }
+
+    /// Whether it is stamped, which it is before it reads anything.
+    pub(crate) fn is_stamped(self) -> bool {
+        self.steps().contains(&"stamp")
+    }
+
+    /// How often the scheduler has it go on until it has submitted its job: from its start, and from each of its steps. Up to
+    /// its stamp it reads nothing, so that this is no move of its own.
+    pub(crate) fn moves(self) -> usize {
+        self.steps().len() + usize::from(!self.is_stamped())
     }
 
     /// The operation, not yet begun.

@@ -11,22 +11,13 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use rescind_ledger::{Committed, Position, Writer};
+use rescind_ledger::{Position, Step, Turn};
 
 use crate::{
     operations::{Answer, Ends, Operation, Running},
     oracle::{self, Violation},
     stage::{Scene, Stage},
 };
-
-/// When the writer tells the callers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Telling {
-    /// After it has applied what it committed, as the real one does.
-    AfterApplying,
-    /// As soon as it has committed: what must be noticed.
-    BeforeApplying,
-}
 
 /// Set when an operation can go on.
 #[derive(Default)]
@@ -66,7 +57,7 @@ impl Actor {
             steps: Vec::new(),
             moves: 0,
         };
-        if operation.begins_with_a_step() {
+        if operation.is_stamped() {
             actor.poll(stage);
             assert_eq!(actor.steps, ["stamp"], "{operation:?} reads nothing before it is stamped");
         }
@@ -114,13 +105,6 @@ impl Actor {
         }
         told
     }
-}
-
-/// The writer, between its three steps.
-enum Turn {
-    Idle,
-    Committed(Committed),
-    Applied(Committed),
 }
 
 /// What can happen next.
@@ -172,8 +156,9 @@ pub(crate) struct Run<'a> {
     pub(crate) ended: Vec<(Ends, usize)>,
     /// What somebody was told has ended.
     pub(crate) told: Vec<Ends>,
-    telling: Telling,
-    turn: Turn,
+    /// In which order the writer takes its steps.
+    order: [Step; 3],
+    turn: Option<Turn>,
     tick: usize,
     last: Option<Choice>,
     cancelled: bool,
@@ -189,12 +174,12 @@ pub(crate) struct Explored {
 }
 
 /// Runs every schedule of two operations, up to the first violation.
-pub(crate) fn explore(stage: &mut Stage, operations: [Operation; 2], telling: Telling) -> Explored {
+pub(crate) fn explore(stage: &mut Stage, operations: [Operation; 2], order: [Step; 3]) -> Explored {
     let mut choices = Choices::default();
     let mut schedules = 0;
     loop {
         let scene = stage.scene();
-        let mut run = Run::new(stage, &scene, operations, telling);
+        let mut run = Run::new(stage, &scene, operations, order);
         let outcome = run.finish(&mut choices).and_then(|()| oracle::judge(&mut run));
         schedules += 1;
         if let Err(Violation(why)) = outcome {
@@ -208,12 +193,17 @@ pub(crate) fn explore(stage: &mut Stage, operations: [Operation; 2], telling: Te
     }
 }
 
-/// The named steps of an operation that nobody disturbs, and how many moves it takes.
-pub(crate) fn alone(stage: &mut Stage, operation: Operation) -> (Vec<&'static str>, usize) {
-    let scene = stage.scene();
-    let mut actor = Actor::new(operation, stage, &scene);
+/// An operation that nobody disturbs, to its end. `meanwhile` happens before each of its moves, by their number.
+pub(crate) fn alone(
+    stage: &mut Stage,
+    scene: &Scene,
+    operation: Operation,
+    mut meanwhile: impl FnMut(&mut Stage, usize),
+) -> Actor {
+    let mut actor = Actor::new(operation, stage, scene);
     while actor.running.is_some() {
         if actor.can_move() {
+            meanwhile(stage, actor.moves);
             actor.advance(stage, 0);
         } else {
             stage.writer.turn(stage.app.now());
@@ -221,11 +211,11 @@ pub(crate) fn alone(stage: &mut Stage, operation: Operation) -> (Vec<&'static st
         }
     }
     assert!(actor.answer.as_ref().is_some_and(|answer| answer.succeeded), "{operation:?}: {:?}", actor.answer);
-    (actor.steps, actor.moves)
+    actor
 }
 
 impl<'a> Run<'a> {
-    fn new(stage: &'a mut Stage, scene: &'a Scene, operations: [Operation; 2], telling: Telling) -> Self {
+    fn new(stage: &'a mut Stage, scene: &'a Scene, operations: [Operation; 2], order: [Step; 3]) -> Self {
         let actors = operations.map(|operation| Actor::new(operation, stage, scene));
         let positions = oracle::positions(&stage.app, scene);
         Self {
@@ -234,8 +224,8 @@ impl<'a> Run<'a> {
             actors,
             ended: Vec::new(),
             told: Vec::new(),
-            telling,
-            turn: Turn::Idle,
+            order,
+            turn: None,
             tick: 0,
             last: None,
             cancelled: false,
@@ -261,7 +251,7 @@ impl<'a> Run<'a> {
 
     fn possible(&self) -> Vec<Choice> {
         let mut possible: Vec<_> = (0..2).filter(|one| self.actors[*one].can_move()).map(Choice::Move).collect();
-        if !matches!(self.turn, Turn::Idle) || self.stage.app.queue.waiting() > 0 {
+        if self.turn.is_some() || self.stage.app.queue.waiting() > 0 {
             possible.push(Choice::Write);
         }
         // Giving up commutes with everything the others do: it is tried right after each of the operation's own moves.
@@ -290,37 +280,29 @@ impl<'a> Run<'a> {
             }
             Choice::Write => self.write(),
         }
-        self.note_what_is_told(choice == Choice::Write)
+        self.note_what_is_told()
     }
 
     /// One step of the writer.
     fn write(&mut self) {
-        self.turn = match std::mem::replace(&mut self.turn, Turn::Idle) {
-            Turn::Idle => {
-                let batch = self.stage.writer.take();
-                self.history.push("the writer commits".to_owned());
-                Turn::Committed(self.stage.writer.commit(batch, self.stage.app.now()))
-            }
-            Turn::Committed(mut committed) => {
-                self.stage.writer.apply(&mut committed);
-                self.history.push("the writer applies".to_owned());
-                self.note_what_is_ended();
-                // Where nothing is ended, nothing is applied: then this is no step that anybody could notice.
-                if Operation::end_nothing(self.actors.each_ref().map(|actor| actor.operation)) {
-                    self.tell(committed)
-                } else {
-                    Turn::Applied(committed)
-                }
-            }
-            Turn::Applied(committed) => self.tell(committed),
-        };
+        let mut turn = self.turn.take().unwrap_or_else(|| self.stage.writer.begin(self.order));
+        let first = turn.next_step() == self.order.first().copied();
+        self.step(&mut turn);
+        // Where nothing is ended, nothing is applied: then its last two steps are one to everybody.
+        if !first && Operation::end_nothing(self.actors.each_ref().map(|actor| actor.operation)) {
+            self.step(&mut turn);
+        }
+        if turn.next_step().is_some() {
+            self.turn = Some(turn);
+        }
     }
 
-    fn tell(&mut self, committed: Committed) -> Turn {
-        Writer::acknowledge(committed);
-        self.history.push("the writer acknowledges".to_owned());
+    fn step(&mut self, turn: &mut Turn) {
+        let step = turn.next_step();
+        self.stage.writer.step(turn, self.stage.app.now());
+        self.history.extend(step.map(|step| format!("the writer's step: {step:?}")));
+        self.note_what_is_ended();
         self.others_go_on();
-        Turn::Idle
     }
 
     /// Whoever was told something goes on, and may thereby let the other go on too.
@@ -343,12 +325,10 @@ impl<'a> Run<'a> {
     }
 
     /// Whoever was told that something has ended must find it ended from this very moment.
-    fn note_what_is_told(&mut self, wrote: bool) -> Result<(), Violation> {
-        let early = self.telling == Telling::BeforeApplying && wrote && matches!(self.turn, Turn::Committed(_));
+    fn note_what_is_told(&mut self) -> Result<(), Violation> {
         for actor in &self.actors {
             let Some(ends) = actor.operation.ends() else { continue };
-            // A writer that tells early tells everybody whose job it has just committed.
-            let told = actor.answer.as_ref().is_some_and(|answer| answer.succeeded) || (early && actor.is_waiting());
+            let told = actor.answer.as_ref().is_some_and(|answer| answer.succeeded);
             if told && !self.told.contains(&ends) {
                 self.told.push(ends);
                 oracle::nothing_old_lives(&self.stage.app, self.scene, ends)?;
