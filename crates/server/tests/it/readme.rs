@@ -170,7 +170,7 @@ fn every_command_of_the_guides_does_what_the_page_says() -> Result<()> {
 
 #[test]
 fn no_command_of_the_readme_is_left_out() {
-    // Building, the demo and the whole check are run elsewhere: by the tests of the demo and by `.ci/run`.
+    // The demo, and with it the release build, is run by `cargo xtask test --only demo`; the whole check by `.ci/run`.
     let elsewhere = [
         "cargo build --release",
         "cargo run --release -- demo",
