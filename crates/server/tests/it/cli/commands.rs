@@ -35,6 +35,7 @@ fn lists_are_narrowed_by_every_filter() {
         assert_eq!(ids(&world.host.json(&[&["sessions", "list"], &filter[..]].concat())), [&session], "{filter:?}");
     }
     assert_eq!(ids(&world.host.json(&["sessions", "list"])).len(), 2);
+    assert_eq!(ids(&world.host.json(&["grants", "list", "--limit", "5"])).len(), 5);
     let first = world.host.json(&["tokens", "list", "--limit", "4"]);
     let rest = world.host.json(&["tokens", "list", "--limit", "4", "--cursor", first["next"].as_str().unwrap()]);
     let mut all = [ids(&first), ids(&rest)].concat();
