@@ -1,5 +1,6 @@
-//! Holds the dependency tree against `deny.toml`: bans, wrappers, licences and sources.
+//! Holds the dependency tree against `deny.toml`: bans, wrappers, licences and sources; and asks for advisories.
 
+mod advisories;
 mod spdx;
 mod tree;
 
@@ -70,6 +71,7 @@ pub(crate) fn check(repo: &Repo) -> Result<()> {
         bail!("deny.toml does not allow this:\n  {}", faults.join("\n  "));
     }
     println!("{} packages, {} of them built: allowed", tree.packages.len(), tree.built().count());
+    println!("{}", advisories::check(|| repo.cargo())?.says());
     Ok(())
 }
 

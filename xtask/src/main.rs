@@ -17,7 +17,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   test [--only STEP]            install the parts, then every check; STEP is one of
-                                parts, fmt, clippy, deny, rules, unit, doc
+                                parts, fmt, clippy, deny, rules, unit, demo, doc
   install                       install the parts that tests need (as root: Debian packages too)
   bench [--json] [--only NAME]  measure a release build against its references
 ";

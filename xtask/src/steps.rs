@@ -7,6 +7,9 @@ use anyhow::{Context as _, Result, bail};
 use crate::repo::{self, Repo};
 use crate::{deny, parts, rules};
 
+/// README's command, which ends by itself here; how many tokens there are is left to the demo.
+const DEMO: [&str; 6] = ["run", "--release", "--locked", "--", "demo", "--exit"];
+
 /// One step of the whole check.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Step {
@@ -16,13 +19,14 @@ pub(crate) enum Step {
     Deny,
     Rules,
     Unit,
+    Demo,
     Doc,
 }
 
 impl Step {
     /// All of them, in the order in which they run.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Parts, Self::Fmt, Self::Clippy, Self::Deny, Self::Rules, Self::Unit, Self::Doc];
+    pub(crate) const ALL: [Self; 8] =
+        [Self::Parts, Self::Fmt, Self::Clippy, Self::Deny, Self::Rules, Self::Unit, Self::Demo, Self::Doc];
 
     /// The step of that name, as `--only` takes it.
     pub(crate) fn find(name: &str) -> Option<Self> {
@@ -37,6 +41,7 @@ impl Step {
             Self::Deny => "deny",
             Self::Rules => "rules",
             Self::Unit => "unit",
+            Self::Demo => "demo",
             Self::Doc => "doc",
         }
     }
@@ -46,9 +51,10 @@ impl Step {
             Self::Parts => "install what the tests need",
             Self::Fmt => "formatting",
             Self::Clippy => "lints, warnings refused",
-            Self::Deny => "licences, bans and sources of dependencies",
+            Self::Deny => "licences, bans, sources and advisories of dependencies",
             Self::Rules => "the project's own rules",
             Self::Unit => "tests of the whole workspace",
+            Self::Demo => "the demo of README: a release build, ten thousand tokens",
             Self::Doc => "documentation, warnings refused",
         }
     }
@@ -70,6 +76,7 @@ impl Step {
                     .env("RESCIND_PARTS", parts::folder(repo))
                     .env("RESCIND_REQUIRE_PARTS", "1"),
             ),
+            Self::Demo => repo::run(repo.cargo().args(DEMO)),
             Self::Doc => repo::run(
                 repo.cargo().args(["doc", "--no-deps", "--workspace", "--locked"]).env("RUSTDOCFLAGS", "-D warnings"),
             ),
@@ -123,6 +130,15 @@ mod tests {
             assert_eq!(Step::find(step.name()), Some(step));
         }
         assert_eq!(Step::find("everything"), None);
+    }
+
+    #[test]
+    fn the_demo_is_run_as_readme_says_after_the_tests() {
+        let readme = std::fs::read_to_string(Repo::find().path("README.md")).unwrap();
+        let shown: Vec<&str> = DEMO.into_iter().filter(|word| !["--locked", "--exit"].contains(word)).collect();
+        assert!(readme.contains(&format!("\ncargo {}\n", shown.join(" "))), "{shown:?} is not in README");
+        let place = |step| Step::ALL.iter().position(|one| *one == step);
+        assert!(place(Step::Unit) < place(Step::Demo));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 mod screen;
 
-use screen::{Demo, Screen, shell};
+use screen::{Demo, Screen, on_a_terminal, shell};
 
 /// Few, so that a debug build is quick about it.
 const FEW: [&str; 4] = ["--tokens", "150", "--users", "4"];
@@ -99,6 +99,22 @@ fn every_command_it_prints_works_when_pasted_and_so_does_the_portal() {
 
     assert!(demo.interrupt(), "Ctrl-C ends it well");
     assert_eq!(demo.left_behind(), 0, "the data directory is removed");
+}
+
+#[test]
+fn on_a_terminal_a_bar_shows_how_far_the_issuing_is() {
+    let sent = on_a_terminal("--tokens 150 --users 4 --exit");
+    let bars: Vec<&str> = sent.split(['\r', '\n']).filter(|line| line.contains(" of 150 tokens")).collect();
+    assert!(bars.len() >= 2, "the bar is drawn again and again:\n{sent}");
+    assert!(bars.iter().all(|bar| bar.contains(['█', '░'])), "a bar, and not a line now and then: {bars:?}");
+    let done = |bar: &str| {
+        let words: Vec<&str> = bar.split_whitespace().collect();
+        let place = words.windows(2).position(|pair| pair == ["of", "150"]).unwrap();
+        words[place - 1].parse::<u32>().unwrap()
+    };
+    let (first, last) = (done(bars[0]), done(bars[bars.len() - 1]));
+    assert!(first < last && last <= 150, "it moves: {bars:?}");
+    assert!(sent.contains("150 access tokens in "), "and the tour goes on:\n{sent}");
 }
 
 #[test]

@@ -130,6 +130,21 @@ pub(crate) fn shell(line: &str, folder: &Path) -> String {
     text(&output.stdout)
 }
 
+/// Runs the demo on a terminal, which `script` of util-linux makes. Answers with all that the terminal was sent.
+pub(crate) fn on_a_terminal(arguments: &str) -> String {
+    let temporary = tempfile::tempdir().unwrap();
+    let line = format!("rescind demo {arguments}");
+    let mut command = Command::new("script");
+    // A terminal of unknown kind has no bar, and one of unknown width none that can be counted on.
+    let command = without_ours(&mut command).env("TERM", "xterm").env("TMPDIR", temporary.path());
+    let line = format!("stty cols 120 rows 40; {line}");
+    let output = command.args(["-qec", &line, "/dev/null"]).stdin(Stdio::null()).output();
+    let output = output.unwrap_or_else(|why| panic!("`script` (Debian: bsdutils) is needed for a terminal: {why}"));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{}:\n{text}", output.status);
+    text
+}
+
 /// With the program's folder on the path, and without variables that would change what it does.
 fn without_ours(command: &mut Command) -> &mut Command {
     let mut path = Path::new(PROGRAM).parent().unwrap().as_os_str().to_owned();

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail here, in its supporting functions too")]
 
+mod commands;
+mod endings;
+mod world;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
@@ -20,6 +24,8 @@ struct Host {
     folder: TempDir,
     port: u16,
     server: Option<Child>,
+    /// Variables of its own, over those that every host has.
+    settings: &'static [(&'static str, &'static str)],
 }
 
 /// A command that ran.
@@ -51,11 +57,16 @@ impl Ran {
 impl Host {
     fn new() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { folder: tempfile::tempdir().unwrap(), port, server: None }
+        Self { folder: tempfile::tempdir().unwrap(), port, server: None, settings: &[] }
     }
 
     fn started() -> Self {
+        Self::started_with(&[])
+    }
+
+    fn started_with(settings: &'static [(&'static str, &'static str)]) -> Self {
         let mut host = Self::new();
+        host.settings = settings;
         host.start();
         host
     }
@@ -75,6 +86,7 @@ impl Host {
         }
         command.env("RESCIND_LISTEN", format!("127.0.0.1:{}", self.port));
         command.env("RESCIND_DATA_DIR", self.path("data"));
+        command.envs(self.settings.iter().copied());
         command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null());
         command
     }

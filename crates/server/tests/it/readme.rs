@@ -170,7 +170,7 @@ fn every_command_of_the_guides_does_what_the_page_says() -> Result<()> {
 
 #[test]
 fn no_command_of_the_readme_is_left_out() {
-    // Building, the demo and the whole check are run elsewhere: by the tests of the demo and by `.ci/run`.
+    // The demo, and with it the release build, is run by `cargo xtask test --only demo`; the whole check by `.ci/run`.
     let elsewhere = [
         "cargo build --release",
         "cargo run --release -- demo",
@@ -233,8 +233,9 @@ fn subcommands(help: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_command_and_option_stands_in_the_command_line_reference() -> Result<()> {
+fn every_command_and_option_stands_in_the_command_line_reference_and_every_command_in_a_test() -> Result<()> {
     let reference = fs::read_to_string(root().join("docs/reference/cli.md"))?;
+    let tests = sources(&root().join("crates/server/tests"), &["it", "demo"]);
     let mut open: Vec<Vec<String>> = vec![Vec::new()];
     let mut leaves = 0;
     while let Some(words) = open.pop() {
@@ -253,6 +254,8 @@ fn every_command_and_option_stands_in_the_command_line_reference() -> Result<()>
                 .iter()
                 .any(|form| reference.contains(form));
             ensure!(shown, "`{name}` is not in the reference");
+            let written = words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ");
+            ensure!(tests.contains(&written), "no test runs `{name}`");
             leaves += 1;
         }
         open.extend(deeper.into_iter().map(|name| [words.clone(), vec![name]].concat()));
@@ -264,7 +267,7 @@ fn every_command_and_option_stands_in_the_command_line_reference() -> Result<()>
 #[test]
 fn every_test_that_the_threats_name_exists() {
     let page = fs::read_to_string(root().join("docs/threats.md")).unwrap();
-    let sources = sources(&root());
+    let sources = sources(&root(), &["crates", "crashtest", "xtask"]);
     let named: Vec<&str> = page
         .split('`')
         .skip(1)
@@ -277,10 +280,10 @@ fn every_test_that_the_threats_name_exists() {
     }
 }
 
-/// All Rust of the project in one text.
-fn sources(root: &Path) -> String {
+/// All Rust below these folders in one text.
+fn sources(root: &Path, folders: &[&str]) -> String {
     let mut text = String::new();
-    let mut folders: Vec<PathBuf> = ["crates", "crashtest", "xtask"].iter().map(|name| root.join(name)).collect();
+    let mut folders: Vec<PathBuf> = folders.iter().map(|name| root.join(name)).collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
