@@ -21,7 +21,7 @@ impl Child {
     /// # Errors
     /// When it does not come so far.
     pub fn rescind(folder: &Path) -> anyhow::Result<Self> {
-        Self::start([OsStr::new("serve-rescind"), folder.as_os_str()])
+        Self::start(&[OsStr::new("serve-rescind"), folder.as_os_str()])
     }
 
     /// Starts the reference with so many known tokens and waits until it listens.
@@ -29,10 +29,19 @@ impl Child {
     /// # Errors
     /// When it does not come so far.
     pub fn reference(tokens: u64) -> anyhow::Result<Self> {
-        Self::start([OsStr::new("serve-reference"), OsStr::new(&tokens.to_string())])
+        Self::start(&[OsStr::new("serve-reference"), OsStr::new(&tokens.to_string())])
     }
 
-    fn start(arguments: [&OsStr; 2]) -> anyhow::Result<Self> {
+    /// The same with so many sessions, and as many more that were revoked.
+    ///
+    /// # Errors
+    /// When it does not come so far.
+    pub fn reference_of_sessions(live: u64, revoked: u64) -> anyhow::Result<Self> {
+        let (live, revoked) = (live.to_string(), revoked.to_string());
+        Self::start(&[OsStr::new("serve-reference-of-sessions"), OsStr::new(&live), OsStr::new(&revoked)])
+    }
+
+    fn start(arguments: &[&OsStr]) -> anyhow::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         let mut process = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let out = process.stdout.take().context("the server has no output")?;

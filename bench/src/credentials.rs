@@ -2,13 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rescind::protocol::session_api::REVOKED_SRIS;
 use rescind_ledger::{Hash, Kind, Secret};
 
-use crate::reference::load::post;
+use crate::reference::load::{get, post};
 
 /// The application that the tokens were issued to; it revokes them.
 pub const APPLICATION: &str = "measured-application";
-/// The API that introspects them.
+/// The API that introspects them, and asks whether sessions were revoked.
 pub const RESOURCE_SERVER: &str = "measured-resource-server";
 /// The API's identifier.
 pub const AUDIENCE: &str = "https://api.example/orders";
@@ -30,6 +31,12 @@ pub fn token(number: u64) -> Secret {
     Secret::form(Kind::AccessToken, &Hash::of(&number.to_string()).0)
 }
 
+/// The `sid` of session `number`, as long as one that rescind makes.
+#[must_use]
+pub fn session_id(number: u64) -> String {
+    format!("s_{number:022}")
+}
+
 /// The value of a client's `Authorization` header.
 #[must_use]
 pub fn basic(client: &str) -> String {
@@ -47,6 +54,12 @@ pub fn introspection(number: u64) -> Vec<u8> {
 #[must_use]
 pub fn revocation(number: u64) -> Vec<u8> {
     post("/revoke", &basic(APPLICATION), &format!("token={}", token(number).reveal()))
+}
+
+/// The question of the API whether session `number` was revoked, as a whole request.
+#[must_use]
+pub fn status_query(number: u64) -> Vec<u8> {
+    get(&format!("{REVOKED_SRIS}/{}", session_id(number)), &basic(RESOURCE_SERVER), "x-xsrf-header: x")
 }
 
 /// The issue of a token to the application, as a whole request.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use rescind_bench::measure::{Bench, NAMES};
+use rescind_bench::measure::{Bench, NAMES, reach};
 use rescind_bench::{report, served};
 
 /// Measures a release build against its references.
@@ -23,18 +23,26 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Serve {
     /// Serves a data directory until its input ends.
-    #[command(hide = true)]
-    ServeRescind { folder: PathBuf },
+    #[command(name = "serve-rescind", hide = true)]
+    Rescind { folder: PathBuf },
     /// Serves the reference with so many known tokens until its input ends.
-    #[command(hide = true)]
-    ServeReference { tokens: u64 },
+    #[command(name = "serve-reference", hide = true)]
+    Reference { tokens: u64 },
+    /// Serves the reference with so many live and revoked sessions until its input ends.
+    #[command(name = "serve-reference-of-sessions", hide = true)]
+    ReferenceOfSessions { live: u64, revoked: u64 },
+    /// Takes one sample of how long it takes to revoke users, and leaves without closing the database.
+    #[command(name = "sample-reach", hide = true)]
+    SampleReach { folder: PathBuf },
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match arguments.serve {
-        Some(Serve::ServeRescind { folder }) => return served::rescind(&folder),
-        Some(Serve::ServeReference { tokens }) => return served::reference(tokens),
+        Some(Serve::Rescind { folder }) => return served::rescind(&folder),
+        Some(Serve::Reference { tokens }) => return served::reference(tokens),
+        Some(Serve::ReferenceOfSessions { live, revoked }) => return served::reference_of_sessions(live, revoked),
+        Some(Serve::SampleReach { folder }) => return reach::sample(&folder),
         None => {}
     }
     let mut bench = Bench::new()?;

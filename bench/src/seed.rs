@@ -1,5 +1,6 @@
 //! Fills a data directory through the ledger's own door, in large batches.
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,11 +9,11 @@ use rescind::app::{App, Opened};
 use rescind::clock::Clock;
 use rescind::pace::Pace;
 use rescind_ledger::{
-    AccessToken, Api, Client, ClientAuthMethod, Door, Grant, Hash, Initiator, Lane, LedgerError, Minted, Order,
-    Position, Reason, SessionValidation, Target, Timestamp, TokenFormat,
+    AccessToken, Api, Authentication, Client, ClientAuthMethod, Door, Grant, Hash, Initiator, Lane, LedgerError,
+    Minted, Order, Position, Reason, Session, SessionValidation, SignIn, Target, Timestamp, TokenFormat,
 };
 
-use crate::credentials::{APPLICATION, AUDIENCE, CROWDED, RESOURCE_SERVER, SCOPE, client_secret, token};
+use crate::credentials::{APPLICATION, AUDIENCE, CROWDED, RESOURCE_SERVER, SCOPE, client_secret, session_id, token};
 use crate::served::config;
 
 /// What is to be in the directory. Tokens are numbered through: first the live ones, then the ended, then the single.
@@ -24,11 +25,15 @@ pub struct Plan {
     pub ended: u64,
     /// Live tokens of users who have just that one.
     pub single: u64,
+    /// Live sessions, each of a user of its own.
+    pub sessions: u64,
+    /// Revoked sessions, numbered on from the live ones.
+    pub revoked_sessions: u64,
 }
 
 impl Plan {
     /// A directory with the clients and the API alone.
-    pub const EMPTY: Self = Self { live: 0, ended: 0, single: 0 };
+    pub const EMPTY: Self = Self { live: 0, ended: 0, single: 0, sessions: 0, revoked_sessions: 0 };
 
     fn total(self) -> u64 {
         self.live + self.ended + self.single
@@ -43,8 +48,9 @@ impl Plan {
 
 /// Orders or tokens in one transaction.
 const BATCH: usize = 20_000;
-/// Tokens live for a day: longer than any measurement.
-const LIFE: Duration = Duration::from_secs(86_400);
+/// Tokens live for a day, and sessions rest for as long: no measurement comes near the quarter of it after which
+/// activity would be written down.
+pub const LIFE: Duration = Duration::from_secs(86_400);
 
 /// The user who has the single token `number`.
 #[must_use]
@@ -76,6 +82,10 @@ pub fn fill(folder: &Path, plan: Plan) -> anyhow::Result<()> {
             })
         })?;
     }
+    begin_sessions(&app, plan.sessions)?;
+    for numbers in batches(plan.sessions..plan.sessions + plan.revoked_sessions) {
+        write(&app, move |door| numbers.map(session_order).try_for_each(|order| door.end(&order).map(drop)))?;
+    }
     for ranks in ended.chunks(BATCH) {
         let orders: Vec<_> = ranks.iter().map(|rank| token_order(token_id(*rank))).collect();
         write(&app, move |door| orders.iter().try_for_each(|order| door.end(order).map(drop)))?;
@@ -84,6 +94,23 @@ pub fn fill(folder: &Path, plan: Plan) -> anyhow::Result<()> {
     write(&app, move |door| door.complete_outbox(head))?;
     app.queue.close();
     writer.join().map_err(|_| anyhow!("the writer panicked"))
+}
+
+/// In the order of their ids, for the reason that tokens are.
+fn begin_sessions(app: &App, count: u64) -> anyhow::Result<()> {
+    let stamp = app.live.stamp();
+    for numbers in batches(0..count) {
+        write(app, move |door| {
+            let now = door.now();
+            numbers.map(|number| signed_in(number, stamp, now)).try_for_each(|sign_in| door.sign_in(&sign_in))
+        })?;
+    }
+    Ok(())
+}
+
+fn batches(numbers: Range<u64>) -> impl Iterator<Item = Range<u64>> {
+    let end = numbers.end;
+    numbers.step_by(BATCH).map(move |first| first..end.min(first + BATCH as u64))
 }
 
 fn write(
@@ -115,6 +142,7 @@ fn client(id: &str, serves: Option<&str>, now: Timestamp) -> Client {
         grant_types: vec!["client_credentials".to_owned()],
         scopes: SCOPE.split(' ').map(str::to_owned).collect(),
         serves: serves.map(str::to_owned),
+        session_revocation_api: serves.is_some(),
         first_party: true,
         ..Client::new(id.to_owned(), id.to_owned(), ClientAuthMethod::ClientSecretBasic, now)
     }
@@ -155,6 +183,35 @@ fn minted(rank: u64, hash: Hash, user: String, position: Position, now: Timestam
         expires_at: now.plus(LIFE),
     };
     Minted { grant, access, refresh: None }
+}
+
+/// A session as a browser begins it.
+fn signed_in(number: u64, position: Position, now: Timestamp) -> SignIn {
+    let id = session_id(number);
+    let mut cookie = Hash([0; 32]);
+    cookie.0[..8].copy_from_slice(&number.to_be_bytes());
+    let session = Session {
+        id: id.clone(),
+        cookie,
+        user: single_user(number),
+        source: "password".to_owned(),
+        device: None,
+        ip: Some("203.0.113.200".to_owned()),
+        user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned()),
+        position,
+        started_at: now,
+        touched_at: now,
+        idle_secs: u32::try_from(LIFE.as_secs()).unwrap_or(u32::MAX),
+        expires_at: now.plus(LIFE),
+    };
+    let authentication = Authentication { session: id, position, at: now, methods: vec!["pwd".to_owned()] };
+    SignIn { session, authentication }
+}
+
+/// An order to end one session, as the API gives it.
+fn session_order(number: u64) -> Order {
+    let target = Target::Session { session: session_id(number) };
+    Order::new(target, Reason::UserRequest, Initiator::Client(RESOURCE_SERVER.to_owned()))
 }
 
 /// The `jti` of the token with that rank.

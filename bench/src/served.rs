@@ -17,9 +17,10 @@ use rescind::pace::Pace;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::credentials::{APPLICATION, AUDIENCE, CROWDED, RESOURCE_SERVER, SCOPE, client_secret, token};
-use crate::reference::http::{Issuance, Known, Record, Server, fingerprint};
-use crate::seed::{grant_id, token_id};
+use crate::credentials::{APPLICATION, AUDIENCE, CROWDED, RESOURCE_SERVER, SCOPE, client_secret, session_id, token};
+use crate::reference::http::{Fingerprint, Issuance, Known, Record, Server, fingerprint};
+use crate::reference::sessions::Sessions;
+use crate::seed::{LIFE, grant_id, token_id};
 
 /// The issuer in every answer of both servers.
 const ISSUER: &str = "http://127.0.0.1:8080";
@@ -63,7 +64,6 @@ pub fn rescind(folder: &Path) -> anyhow::Result<()> {
 /// # Errors
 /// When it cannot be served.
 pub fn reference(tokens: u64) -> anyhow::Result<()> {
-    let secret = fingerprint(client_secret().reveal().as_bytes());
     let issuance = Arc::new(Issuance { client: APPLICATION.into(), audience: AUDIENCE.into(), scope: SCOPE.into() });
     let record = |number: u64| Record {
         issuance: issuance.clone(),
@@ -75,11 +75,24 @@ pub fn reference(tokens: u64) -> anyhow::Result<()> {
         issued: 1_900_000_000,
         expires: 1_900_086_400,
     };
-    let known = Known {
-        issuer: ISSUER.to_owned(),
-        clients: HashMap::from([(RESOURCE_SERVER.to_owned(), secret)]),
-        tokens: (0..tokens).map(|number| (token(number).hash().0, record(number))).collect(),
-    };
+    let tokens = (0..tokens).map(|number| (token(number).hash().0, record(number))).collect();
+    serve_reference(tokens, Sessions::new(std::iter::empty(), std::iter::empty(), 0))
+}
+
+/// Serves the reference with the live sessions `0..live` and as many revoked ones after them as `revoked` says, until the
+/// input ends.
+///
+/// # Errors
+/// When it cannot be served.
+pub fn reference_of_sessions(live: u64, revoked: u64) -> anyhow::Result<()> {
+    let ids = |numbers: std::ops::Range<u64>| numbers.map(session_id);
+    serve_reference(HashMap::new(), Sessions::new(ids(0..live), ids(live..live + revoked), LIFE.as_secs()))
+}
+
+fn serve_reference(tokens: HashMap<Fingerprint, Record>, sessions: Sessions) -> anyhow::Result<()> {
+    let secret = fingerprint(client_secret().reveal().as_bytes());
+    let clients = HashMap::from([(RESOURCE_SERVER.to_owned(), secret)]);
+    let known = Known { issuer: ISSUER.to_owned(), clients, tokens, sessions };
     let server = Server::start(known, WORKERS)?;
     say_ready(server.address())?;
     wait_for_end();

@@ -4,7 +4,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::child::Child;
-use crate::measure::{Bench, MILLION, introspection};
+use crate::measure::{Bench, MILLION, introspection, session_status};
 use crate::report::{Goal, Line, median};
 use crate::seed::Plan;
 
@@ -37,6 +37,19 @@ pub(super) fn with_a_million(bench: &mut Bench) -> anyhow::Result<Line> {
         unit: "MiB",
         reference: Some(servers.reference.resident_mib()?),
         goal: Some(Goal::AtMost(300.0)),
+    })
+}
+
+/// After every live session was asked for once, which touched it.
+pub(super) fn with_a_million_sessions(bench: &mut Bench) -> anyhow::Result<Line> {
+    let servers = bench.session_servers()?;
+    session_status::remember_live(&servers)?;
+    Ok(Line {
+        name: "rss_1m_sessions",
+        value: servers.rescind.resident_mib()?,
+        unit: "MiB",
+        reference: Some(servers.reference.resident_mib()?),
+        goal: None,
     })
 }
 

@@ -1,9 +1,11 @@
 //! What is measured, by name.
 
 mod footprint;
+mod in_turn;
 mod introspection;
-mod reach;
+pub mod reach;
 mod revocation;
+mod session_status;
 mod verdict;
 
 use std::path::PathBuf;
@@ -16,7 +18,7 @@ use crate::report::Line;
 use crate::seed::{self, Plan};
 
 /// Every measurement, in an order in which one can go on with what the one before has set up.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 19] = [
     "introspect_cold_c64",
     "introspect_active_c1",
     "introspect_active_c16",
@@ -26,6 +28,9 @@ pub const NAMES: [&str; 16] = [
     "startup_1m",
     "revoke_user_reach",
     "first_check_after_reach",
+    "session_status_c64",
+    "session_status_revoked_c64",
+    "rss_1m_sessions",
     "rss_idle",
     "revoke_inprocess_c64",
     "orders_per_fsync",
@@ -36,18 +41,21 @@ pub const NAMES: [&str; 16] = [
 ];
 
 /// A million live tokens and a million entries, each of which ended a token; and a thousand users with one token.
-const MILLION: Plan = Plan { live: 1_000_000, ended: 1_000_000, single: 1000 };
+const MILLION: Plan = Plan { live: 1_000_000, ended: 1_000_000, single: 1000, ..Plan::EMPTY };
+/// A million live sessions, and as many revoked ones.
+const SESSIONS: Plan = Plan { sessions: 1_000_000, revoked_sessions: 1_000_000, ..Plan::EMPTY };
 
 /// What the measurements share.
 pub struct Bench {
     /// Beside this program: on a disk, which a folder for temporary files need not be.
     scratch: TempDir,
     million: Option<PathBuf>,
+    sessions: Option<PathBuf>,
     /// Both servers, with the million.
     servers: Option<Servers>,
 }
 
-/// Two servers that know the same tokens.
+/// Two servers that know the same tokens or sessions.
 struct Servers {
     rescind: Child,
     reference: Child,
@@ -62,7 +70,7 @@ impl Bench {
         let program = std::env::current_exe()?;
         let beside = program.parent().context("the program lies in no folder")?;
         let scratch = tempfile::Builder::new().prefix("bench-").tempdir_in(beside)?;
-        Ok(Self { scratch, million: None, servers: None })
+        Ok(Self { scratch, million: None, sessions: None, servers: None })
     }
 
     /// Does one measurement.
@@ -80,6 +88,9 @@ impl Bench {
             "startup_1m" => footprint::startup(self),
             "revoke_user_reach" => reach::revoke(self),
             "first_check_after_reach" => reach::first_check(self),
+            "session_status_c64" => session_status::live(self),
+            "session_status_revoked_c64" => session_status::revoked(self),
+            "rss_1m_sessions" => footprint::with_a_million_sessions(self),
             "rss_idle" => footprint::idle(self),
             "revoke_inprocess_c64" => revocation::in_process(self),
             "orders_per_fsync" => revocation::per_fsync(self),
@@ -107,6 +118,17 @@ impl Bench {
         let folder = self.folder("million", MILLION)?;
         self.million = Some(folder.clone());
         Ok(folder)
+    }
+
+    /// Both servers anew, with the sessions; none of the others runs any more.
+    fn session_servers(&mut self) -> anyhow::Result<Servers> {
+        self.servers = None;
+        let folder = match &self.sessions {
+            Some(folder) => folder.clone(),
+            None => self.sessions.insert(self.folder("sessions", SESSIONS)?).clone(),
+        };
+        let reference = Child::reference_of_sessions(SESSIONS.sessions, SESSIONS.revoked_sessions)?;
+        Ok(Servers { rescind: Child::rescind(&folder)?, reference })
     }
 
     /// Both servers with the million.

@@ -17,7 +17,7 @@ use crate::child::Child;
 use crate::credentials::{issuance, revocation};
 use crate::measure::Bench;
 use crate::reference::append;
-use crate::reference::load::{self, Load, Measured};
+use crate::reference::load::{self, Expected, Load, Measured};
 use crate::report::{Goal, Line, median};
 use crate::seed::{Plan, token_order};
 use crate::served::config;
@@ -131,7 +131,7 @@ impl Revocations {
             warm_up,
             messages: (first..self.next).map(revocation).collect(),
             status: 200,
-            contains: Vec::new(),
+            body: Expected::Part(b""),
         };
         Ok(load::run(asked)?)
     }
@@ -172,7 +172,7 @@ pub(super) fn under_issuance(bench: &mut Bench) -> anyhow::Result<Line> {
                     warm_up: 0,
                     messages: vec![issuance()],
                     status: 200,
-                    contains: br#""access_token":"rsc_at_"#.to_vec(),
+                    body: Expected::Part(br#""access_token":"rsc_at_"#),
                 })?;
             }
             std::io::Result::Ok(())

@@ -1,8 +1,9 @@
-//! A bare hyper server that does for introspection what nobody can leave out.
+//! A bare hyper server that does for introspection, and for asking whether a session was revoked, what nobody can leave out.
 //!
 //! Per request: the Basic header, SHA-256 of the secret and a comparison in constant time, the form
 //! body, SHA-256 of the token, one look-up in a `HashMap`, and the answer in JSON (RFC 7662) with every member
-//! that rescind's answer has. No routes, no log, no limits, no ledger: whatever rescind does beyond this is
+//! that rescind's answer has. For a session the same but for the form: the path ends in its id, and the look-up touches
+//! the session as well. No routes, no log, no limits, no ledger: whatever rescind does beyond this is
 //! in the ratio.
 
 use std::collections::HashMap;
@@ -18,7 +19,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA, WWW_AUTHENTICATE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -26,6 +27,13 @@ use hyper_util::rt::TokioIo;
 use sha2::{Digest as _, Sha256};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
+
+use super::sessions::Sessions;
+
+/// Where it is asked whether a session was revoked; the session's id follows.
+const STATUS: &str = "/pf-ws/rest/sessionMgmt/revokedSris/";
+/// What is said of a session that was not.
+const NOT_REVOKED: &str = r#"{"resultId":"session_mgmt_sri_not_revoked","message":"The SRI has not been revoked."}"#;
 
 /// SHA-256 of a token or secret.
 pub type Fingerprint = [u8; 32];
@@ -66,6 +74,8 @@ pub struct Known {
     pub clients: HashMap<String, Fingerprint>,
     /// The active tokens.
     pub tokens: HashMap<Fingerprint, Record>,
+    /// The sessions.
+    pub sessions: Sessions,
 }
 
 /// SHA-256, for filling [`Known`].
@@ -122,25 +132,42 @@ async fn connection(stream: TcpStream, known: Arc<Known>) {
     }
     let service = service_fn(move |request| {
         let known = Arc::clone(&known);
-        async move { Ok::<_, Infallible>(introspect(&known, request).await) }
+        async move { Ok::<_, Infallible>(reply(&known, request).await) }
     });
     // A client that goes away is no failure of a measurement that counts answers.
     drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
 }
 
-async fn introspect(known: &Known, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn reply(known: &Known, request: Request<Incoming>) -> Response<Full<Bytes>> {
     if !is_client(known, request.headers().get(AUTHORIZATION)) {
-        let mut refusal = answer(StatusCode::UNAUTHORIZED, r#"{"error":"invalid_client"}"#.to_owned());
+        let mut refusal = answer(StatusCode::UNAUTHORIZED, r#"{"error":"invalid_client"}"#);
         refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
         return refusal;
     }
-    let Ok(body) = request.into_body().collect().await else {
-        return answer(StatusCode::BAD_REQUEST, r#"{"error":"invalid_request"}"#.to_owned());
+    match request.uri().path().strip_prefix(STATUS) {
+        Some(id) => status(known, id),
+        None => introspect(known, request.into_body()).await,
+    }
+}
+
+fn status(known: &Known, id: &str) -> Response<Full<Bytes>> {
+    let mut said = match known.sessions.is_revoked(id) {
+        true => answer(StatusCode::OK, format!(r#"{{"id":"{id}"}}"#)),
+        false => answer(StatusCode::NOT_FOUND, NOT_REVOKED),
+    };
+    // Among the headers of rescind's answer.
+    said.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    said
+}
+
+async fn introspect(known: &Known, body: Incoming) -> Response<Full<Bytes>> {
+    let Ok(body) = body.collect().await else {
+        return answer(StatusCode::BAD_REQUEST, r#"{"error":"invalid_request"}"#);
     };
     let body = body.to_bytes();
     let token = form_urlencoded::parse(&body).find(|(name, _)| name == "token");
     let Some((_, token)) = token else {
-        return answer(StatusCode::BAD_REQUEST, r#"{"error":"invalid_request"}"#.to_owned());
+        return answer(StatusCode::BAD_REQUEST, r#"{"error":"invalid_request"}"#);
     };
     let record = known.tokens.get(&fingerprint(token.as_bytes()));
     answer(StatusCode::OK, record.map_or_else(|| r#"{"active":false}"#.to_owned(), |r| json(&known.issuer, r)))
@@ -181,8 +208,8 @@ fn json(issuer: &str, record: &Record) -> String {
     text
 }
 
-fn answer(status: StatusCode, body: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+fn answer(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -214,18 +241,27 @@ mod tests {
             issuer: "http://127.0.0.1".to_owned(),
             clients: HashMap::from([("api".to_owned(), fingerprint(b"secret"))]),
             tokens: HashMap::from([(fingerprint(b"live"), record)]),
+            sessions: Sessions::new(["s_1".to_owned()].into_iter(), ["s_2".to_owned()].into_iter(), 60),
         };
         Server::start(known, 2).unwrap()
     }
 
     fn ask(server: &Server, credentials: &str, form: &str) -> String {
+        send(server, "POST /introspect", credentials, form)
+    }
+
+    fn ask_status(server: &Server, credentials: &str, id: &str) -> String {
+        send(server, &format!("GET /pf-ws/rest/sessionMgmt/revokedSris/{id}"), credentials, "")
+    }
+
+    fn send(server: &Server, method_and_path: &str, credentials: &str, body: &str) -> String {
         let mut stream = std::net::TcpStream::connect(server.address()).unwrap();
         let basic = STANDARD.encode(credentials);
         write!(
             stream,
-            "POST /introspect HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {basic}\r\nConnection: close\r\n\
-             Content-Length: {}\r\n\r\n{form}",
-            form.len()
+            "{method_and_path} HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {basic}\r\nConnection: close\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
         )
         .unwrap();
         let mut said = String::new();
@@ -261,6 +297,19 @@ mod tests {
             assert!(ask(&server, credentials, "token=live").starts_with("HTTP/1.1 401"), "{credentials}");
         }
         assert!(ask(&server, "api:secret", "nothing=here").starts_with("HTTP/1.1 400"));
+    }
+
+    #[test]
+    fn a_session_is_on_the_list_if_it_was_revoked_and_only_clients_hear_so() {
+        let server = server();
+        for id in ["s_1", "s_3"] {
+            let said = ask_status(&server, "api:secret", id);
+            assert!(said.starts_with("HTTP/1.1 404") && said.ends_with(NOT_REVOKED), "{id}: {said}");
+            assert!(said.contains("cache-control: no-store\r\npragma: no-cache\r\n"), "{said}");
+        }
+        let said = ask_status(&server, "api:secret", "s_2");
+        assert!(said.starts_with("HTTP/1.1 200") && said.ends_with("\r\n\r\n{\"id\":\"s_2\"}"), "{said}");
+        assert!(ask_status(&server, "api:wrong", "s_2").starts_with("HTTP/1.1 401"));
     }
 
     #[test]

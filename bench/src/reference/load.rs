@@ -26,13 +26,31 @@ pub struct Load {
     pub requests: usize,
     /// Requests on each connection before the timed ones.
     pub warm_up: usize,
-    /// Whole requests as made by [`post`]. They are used in turn, warm-up included, so that a list of
+    /// Whole requests as made by [`post`] or [`get`]. They are used in turn, warm-up included, so that a list of
     /// `connections * (warm_up + requests)` sends none of them twice.
     pub messages: Vec<Vec<u8>>,
     /// The status that every answer must have.
     pub status: u16,
-    /// What every answer's body must contain, for instance `"active":true`.
-    pub contains: Vec<u8>,
+    /// What every answer's body must be.
+    pub body: Expected,
+}
+
+/// What a body must be.
+#[derive(Clone, Copy, Debug)]
+pub enum Expected {
+    /// It contains this, for instance `"active":true`.
+    Part(&'static [u8]),
+    /// It is this and nothing more.
+    Whole(&'static [u8]),
+}
+
+impl Expected {
+    fn holds(self, body: &[u8]) -> bool {
+        match self {
+            Self::Part(part) => part.is_empty() || body.windows(part.len()).any(|window| window == part),
+            Self::Whole(whole) => body == whole,
+        }
+    }
 }
 
 /// What was measured.
@@ -55,6 +73,12 @@ pub fn post(path: &str, authorization: &str, form: &str) -> Vec<u8> {
         form.len()
     )
     .into_bytes()
+}
+
+/// A request without a body for [`Load::messages`]; `header` is one more header, name and value.
+#[must_use]
+pub fn get(path: &str, authorization: &str, header: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: {authorization}\r\n{header}\r\n\r\n").into_bytes()
 }
 
 /// Puts the load on the target and waits for the end. Blocks: not for use inside an asynchronous task.
@@ -153,7 +177,7 @@ impl Line {
                 break answer;
             }
         };
-        if answer.status == load.status && holds(answer.body, &load.contains) {
+        if answer.status == load.status && load.body.holds(answer.body) {
             return Ok(());
         }
         let said = String::from_utf8_lossy(&self.received);
@@ -188,10 +212,6 @@ fn whole(received: &[u8]) -> io::Result<Option<Answer<'_>>> {
     }
 }
 
-fn holds(body: &[u8], part: &[u8]) -> bool {
-    part.is_empty() || body.windows(part.len()).any(|window| window == part)
-}
-
 fn wrong(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
@@ -217,7 +237,7 @@ mod tests {
             warm_up: 5,
             messages: (0..220).map(|n| post("/", "Basic eA==", &format!("n={n:03}"))).collect(),
             status: 200,
-            contains: b"fine".to_vec(),
+            body: Expected::Part(b"fine"),
         }
     }
 
@@ -274,6 +294,20 @@ mod tests {
             let error = run(load(address)).unwrap_err();
             assert!(error.to_string().contains(said), "{said} in {error}");
         }
+    }
+
+    #[test]
+    fn a_body_has_the_expected_part_or_is_the_expected_whole() {
+        assert!(Expected::Part(b"").holds(b"fine") && Expected::Part(b"in").holds(b"fine"));
+        assert!(!Expected::Part(b"nine").holds(b"fine"));
+        assert!(Expected::Whole(b"fine").holds(b"fine"));
+        assert!(!Expected::Whole(b"fine").holds(b"fine ") && !Expected::Whole(b"fine").holds(b"fin"));
+    }
+
+    #[test]
+    fn a_get_is_a_head_and_nothing_else() {
+        let asked = String::from_utf8(get("/x", "Basic eA==", "y: z")).unwrap();
+        assert_eq!(asked, "GET /x HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Basic eA==\r\ny: z\r\n\r\n");
     }
 
     #[test]

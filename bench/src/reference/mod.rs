@@ -4,3 +4,4 @@ pub mod append;
 pub mod http;
 pub mod load;
 pub mod map;
+pub mod sessions;

@@ -118,7 +118,8 @@ impl<'a> TargetRef<'a> {
     /// endian) and its UTF-8 bytes. The lengths keep `("ab", "c")` and `("a", "bc")` apart.
     #[must_use]
     pub fn fingerprint(&self, key: &FingerprintKey) -> Fingerprint {
-        self.fingerprint_within(key, &mut Vec::new())
+        // Room for most messages, so that they need not grow.
+        self.fingerprint_within(key, &mut Vec::with_capacity(128))
     }
 
     /// As [`TargetRef::fingerprint`], in memory that the caller lends. The message is written out and hashed in one piece,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rescind_check::{Side, Trace, Verdict};
 
-use crate::{Grant, Live, Session, Timestamp, TokenView};
+use crate::{Grant, Live, Session, SessionView, Timestamp, TokenView};
 
 /// Why a credential does not count. For logs and `explain`; a stranger only ever hears "inactive".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,14 +112,20 @@ impl Live {
     }
 
     /// Whether a session counts, by a clock that knows its activity better than its record.
-    pub fn session_counts_by(&self, session: &Session, clock: SessionClock, now: Timestamp) -> Result<(), Inactive> {
+    pub fn session_counts_by<'a>(
+        &self,
+        session: impl Into<SessionView<'a>>,
+        clock: SessionClock,
+        now: Timestamp,
+    ) -> Result<(), Inactive> {
+        let session = session.into();
         self.counts(
             &Question {
                 trace: &session.trace(self.issuer(), self.key()),
-                expires_at: session.expires_at,
+                expires_at: clock.expires_at,
                 client: None,
-                user: Some(&session.user),
-                device: session.device.as_deref(),
+                user: Some(session.user),
+                device: session.device,
                 clock: Some(clock),
             },
             now,

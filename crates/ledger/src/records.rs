@@ -3,7 +3,7 @@
 use rescind_check::{FingerprintKey, Lineage, Position, Trace};
 use serde::{Deserialize, Serialize};
 
-use crate::{Hash, SessionValidation, Timestamp, TokenView};
+use crate::{Hash, SessionValidation, SessionView, Timestamp, TokenView};
 
 /// Bytes encrypted under the master key: only the server can open them.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -407,22 +407,12 @@ impl Session {
     /// The lineage of the session as a credential.
     #[must_use]
     pub fn trace(&self, issuer: &str, key: &FingerprintKey) -> Trace {
-        self.with_lineage(issuer, |lineage| lineage.trace(key))
+        SessionView::from(self).trace(issuer, key)
     }
 
     /// Hands the lineage to `look`.
     pub fn with_lineage<R>(&self, issuer: &str, look: impl FnOnce(&Lineage<'_>) -> R) -> R {
-        look(&Lineage {
-            token: None,
-            grant: None,
-            session: Some(&self.id),
-            device: self.device.as_deref(),
-            subject: Some((issuer, &self.user)),
-            client: None,
-            audiences: &[],
-            key: None,
-            position: self.position,
-        })
+        SessionView::from(self).with_lineage(issuer, look)
     }
 }
 

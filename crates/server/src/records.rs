@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use quick_cache::{Weighter, sync::Cache};
 use rescind_ledger::{
-    AccessToken, Hash, Inactive, Live, Reads, Session, SessionClock, StoreError, Timestamp, TokenView,
+    AccessToken, Hash, Inactive, Live, Reads, Session, SessionClock, SessionView, StoreError, Timestamp, TokenView,
 };
 
 mod packed;
@@ -107,6 +107,11 @@ impl<R: Reads> Records<R> {
     /// The same for one that nobody will ask for soon.
     pub fn know_session(&self, record: Session) -> KnownSession {
         self.sessions.know(record, self.live.key())
+    }
+
+    /// Hands the session of that id to `look`, if it is remembered: without a copy, for whoever asks often.
+    pub fn look_at_session<T>(&self, id: &str, look: impl FnOnce(SessionView<'_>, &Activity) -> T) -> Option<T> {
+        self.sessions.look(id, self.live.key(), look)
     }
 
     /// The activity in the session of that id.

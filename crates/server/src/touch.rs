@@ -36,9 +36,11 @@ async fn touch_by_id(app: &App, session: &str, now: Timestamp) -> Result<(), Sto
     Ok(())
 }
 
+/// Notes activity in the session of that id, if it still runs.
+///
 /// Once in a quarter of the idle window somebody waits for the write: an answer that counted on activity which a crash
 /// then forgets would let the session idle out earlier than by that quarter.
-async fn note(app: &App, session: &str, activity: &Activity, now: Timestamp) {
+pub async fn note(app: &App, session: &str, activity: &Activity, now: Timestamp) {
     if !activity.touch(now) {
         return;
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use quick_cache::{Weighter, sync::Cache};
 use rescind_check::{Fingerprint, FingerprintKey, TargetRef};
-use rescind_ledger::{Hash, Position, Session, SessionClock, Timestamp};
+use rescind_ledger::{Hash, Position, Session, SessionClock, SessionView, Timestamp};
 
 use super::{
     packed::{ALLOCATED, Packer, Reader},
@@ -107,6 +107,19 @@ impl Sessions {
         Some(KnownSession { record, activity: self.activity(session, packed.clock) })
     }
 
+    /// Hands the session of that id to `look`, if it is remembered: what decides whether it counts, without a copy.
+    pub(super) fn look<R>(
+        &self,
+        id: &str,
+        key: &FingerprintKey,
+        look: impl FnOnce(SessionView<'_>, &Activity) -> R,
+    ) -> Option<R> {
+        let session = fingerprint(id, key);
+        let packed = self.records.get(&session)?;
+        let view = packed.view().filter(|view| view.id == id)?;
+        Some(look(view, &self.activity(session, packed.clock)))
+    }
+
     /// Its activity alone: what most requests need, and cheaper.
     pub(super) fn find_activity(&self, id: &str, key: &FingerprintKey) -> Option<Activity> {
         let session = fingerprint(id, key);
@@ -183,6 +196,15 @@ impl PackedSession {
 
     fn id(&self) -> Option<&str> {
         Reader(&self.bytes).text()?
+    }
+
+    /// `None` for bytes that were not packed here.
+    fn view(&self) -> Option<SessionView<'_>> {
+        let mut reader = Reader(&self.bytes);
+        let (id, user, device) = (reader.text()??, reader.text()??, reader.text()?);
+        reader.text()?;
+        let position = Position { epoch: u32::try_from(reader.number()?).ok()?, seq: reader.number()? };
+        Some(SessionView { id, user, device, position })
     }
 
     /// `None` for bytes that were not packed here.
@@ -265,6 +287,7 @@ mod tests {
         for session in [session(), bare, odd] {
             assert_eq!(packed(&session, false).unpack(), Some(session.clone()));
             assert_eq!(packed(&session, true).id(), Some(session.id.as_str()));
+            assert_eq!(packed(&session, false).view(), Some(SessionView::from(&session)));
         }
     }
 

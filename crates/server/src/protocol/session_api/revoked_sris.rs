@@ -10,7 +10,7 @@ use super::{
     caller::Received,
     standing::{Standing, is_named},
 };
-use crate::{app::App, touch::touch};
+use crate::{app::App, touch::note};
 
 /// The longest id.
 const ID_LIMIT: usize = 512;
@@ -50,9 +50,9 @@ pub(super) async fn ask(app: &App, received: &Received) -> Result<Response, Refu
     let id = well_formed(id)?;
     let is_activity = received.counts_as_activity(in_path)?;
     let now = app.now();
-    match Standing::of(app, id, now).await? {
+    match Standing::of_activity(app, id, now).await? {
         Standing::Revoked => return Ok(on_list(StatusCode::OK, id)),
-        Standing::Runs(session) if is_activity => touch(app, &session, now).await,
+        Standing::Runs(activity) if is_activity => note(app, id, &activity, now).await,
         Standing::Runs(_) | Standing::Over => {}
     }
     Ok(not_revoked())

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use rescind_check::{TargetRef, Verdict};
-use rescind_ledger::{Inactive, Reads, Reason, Target, Timestamp};
+use rescind_ledger::{Inactive, Reads, Reason, SessionClock, SessionView, Target, Timestamp};
 
 use super::answer::Refusal;
-use crate::{app::App, records::KnownSession};
+use crate::{
+    app::App,
+    records::{Activity, KnownSession},
+};
 
 /// How a session stands.
-pub(super) enum Standing {
+pub(super) enum Standing<T = Arc<KnownSession>> {
     /// On the revocation list: an entry names it, or it is known and an entry for something wider (its user, its device,
     /// everything) ended it.
     Revoked,
-    Runs(Arc<KnownSession>),
+    Runs(T),
     /// It ran out of time, or nobody knows it.
     Over,
 }
@@ -30,13 +33,43 @@ impl Standing {
 
     /// The same for a session that was just read.
     pub(super) fn of_known(app: &App, known: Arc<KnownSession>, now: Timestamp) -> Self {
-        match app.live.session_counts_by(&known.record, known.clock(), now) {
-            Ok(()) => Self::Runs(known),
-            Err(Inactive::Revoked) => Self::Revoked,
-            // It may have been revoked before its time ran out.
-            Err(_) if was_revoked(app, &known) => Self::Revoked,
-            Err(_) => Self::Over,
+        judge(app, SessionView::from(&known.record), known.clock(), now).map(|()| known)
+    }
+}
+
+impl Standing<Activity> {
+    /// As [`Standing::of`], for whoever needs no more of a session that runs: nothing of one that is remembered is copied.
+    pub(super) async fn of_activity(app: &App, id: &str, now: Timestamp) -> Result<Self, Refusal> {
+        let judged = |view: SessionView<'_>, activity: &Activity| {
+            judge(app, view, activity.clock(), now).map(|()| activity.clone())
+        };
+        if is_named(app, id) {
+            return Ok(Self::Revoked);
         }
+        if let Some(standing) = app.records.look_at_session(id, judged) {
+            return Ok(standing);
+        }
+        Ok(Standing::of(app, id, now).await?.map(|known| known.activity.clone()))
+    }
+}
+
+impl<T> Standing<T> {
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> Standing<U> {
+        match self {
+            Self::Revoked => Standing::Revoked,
+            Self::Runs(session) => Standing::Runs(change(session)),
+            Self::Over => Standing::Over,
+        }
+    }
+}
+
+fn judge(app: &App, session: SessionView<'_>, clock: SessionClock, now: Timestamp) -> Standing<()> {
+    match app.live.session_counts_by(session, clock, now) {
+        Ok(()) => Standing::Runs(()),
+        Err(Inactive::Revoked) => Standing::Revoked,
+        // It may have been revoked before its time ran out.
+        Err(_) if was_revoked(app, session) => Standing::Revoked,
+        Err(_) => Standing::Over,
     }
 }
 
@@ -56,8 +89,7 @@ pub(super) fn is_named(app: &App, id: &str) -> bool {
 
 /// Whether the ledger ended a session that has no time left. Below the floor it says so of everything: that is forgetting,
 /// and what is forgotten is on the list no more.
-fn was_revoked(app: &App, known: &KnownSession) -> bool {
-    let session = &known.record;
+fn was_revoked(app: &App, session: SessionView<'_>) -> bool {
     let remembered = app.live.look(|index, _| session.position >= index.floor());
     remembered && app.live.verdict(&session.trace(app.live.issuer(), app.live.key())) != Verdict::NotRevoked
 }
