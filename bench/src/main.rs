@@ -6,6 +6,10 @@ use clap::{Parser, Subcommand};
 use rescind_bench::measure::{Bench, NAMES, reach};
 use rescind_bench::{report, served};
 
+/// As in the server; the references have it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures a release build against its references.
 #[derive(Parser)]
 struct Arguments {

@@ -104,6 +104,11 @@ const PAUSE: Duration = Duration::from_micros(50);
 /// How many pauses there are at most: it goes on after the first in which nobody came.
 const PAUSES: usize = 4;
 
+/// How many of a crowd are waited for. The last ones come late: to wait for them too costs more than a commit of their own.
+fn enough_of(crowd: usize) -> usize {
+    crowd - crowd * 3 / 8
+}
+
 #[derive(Default)]
 struct Lanes {
     endings: VecDeque<Box<dyn Job>>,
@@ -170,12 +175,13 @@ impl Queue {
         }
         let crowd = lanes.callers.min(BATCH_LIMIT);
         let pauses = if crowd < CROWD { 0 } else { PAUSES };
+        let enough = enough_of(crowd);
         for _ in 0..pauses {
             let before = lanes.waiting();
-            if before >= crowd || lanes.closed {
+            if before >= enough || lanes.closed {
                 break;
             }
-            lanes.wanted = crowd;
+            lanes.wanted = enough;
             self.wake.wait_for(&mut lanes, pause);
             lanes.wanted = 0;
             if lanes.waiting() == before {
@@ -415,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_a_crowd_ends_the_pause_and_all_of_it_is_taken_together() {
+    fn enough_of_a_crowd_ends_the_pause_and_is_taken_together() {
         let queue = Queue::default();
         submit(&queue);
         queue.note_callers(CROWD - 1);
@@ -423,7 +429,7 @@ mod tests {
             scope.spawn(|| (1..CROWD).for_each(|_| submit(&queue)));
             assert!(queue.wait_with(FOR_EVER));
         });
-        assert_eq!(queue.take().len(), CROWD);
+        assert!((enough_of(CROWD)..=CROWD).contains(&queue.take().len()));
     }
 
     #[test]

@@ -156,7 +156,7 @@ fn every_command_of_the_readme_does_what_the_page_says() -> Result<()> {
 #[test]
 fn every_command_of_the_guides_does_what_the_page_says() -> Result<()> {
     let mut run = 0;
-    for entry in fs::read_dir(root().join("docs/howto"))? {
+    for entry in fs::read_dir(root().join("docs/how-to"))? {
         let page = entry?.path();
         if !blocks(&fs::read_to_string(&page)?).iter().any(|block| block.run) {
             continue;
