@@ -269,3 +269,37 @@ async fn p23_a_token_for_an_api_that_does_not_check_the_list_goes_on() -> Result
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn p15_the_idle_limit_of_the_authentication_source_is_the_one_that_counts() -> Result<()> {
+    let limits = "[lifetimes]\nsession_idle_secs = 1000\n[authentication_sources.password]\nsession_idle_secs = 200";
+    let server = Server::start_with(limits).await?;
+    let app = permitted(&server, json!({})).await?;
+    let sid = sign_in(&app).await?.sid;
+    let moment = |session: &Value, name: &str| -> Result<jiff::Timestamp> {
+        Ok(session[name].as_str().context("no moment")?.parse()?)
+    };
+    for _ in 0..2 {
+        tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+        assert_eq!(get(&app, &format!("/revokedSris/{sid}")).await?.status, 404);
+        let session = authn_session(&app, &sid).await?;
+        let window = moment(&session, "idleTimeout")?.duration_since(moment(&session, "lastActivityTime")?);
+        assert_eq!(window.as_secs(), 200, "{session}");
+        assert!(moment(&session, "lastActivityTime")? > moment(&session, "creationTime")?);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn p20_however_many_are_added_none_is_dropped() -> Result<()> {
+    let server = Server::start().await?;
+    let app = permitted(&server, json!({})).await?;
+    let ids: Vec<String> = (0..500).map(|number| format!("unknown-{number}")).collect();
+    for id in &ids {
+        add(&app, id).await?;
+    }
+    for id in &ids {
+        assert!(is_listed(&app, id).await?, "{id}");
+    }
+    Ok(())
+}
