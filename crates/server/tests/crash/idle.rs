@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Application, Person, Tokens, userinfo_answers},
-    server::{Place, Server},
+    server::{Answer, Place, Server},
 };
 
 /// How long a session may rest here: long enough for a busy machine to be active in the first quarter of it.
@@ -99,4 +99,38 @@ async fn reason_of(server: &Server, session: &str) -> Option<String> {
     let of_session = |entry: &&Value| entry["target"]["session"] == session;
     let entry = entries["items"].as_array().unwrap().iter().find(of_session)?;
     Some(entry["reason"].as_str().unwrap().to_owned())
+}
+
+/// A status query by a client of the session-revocation API, which is activity in the session.
+async fn ask_status(server: &Server, secret: &str, session: &str) {
+    let asked = server.request(Method::GET, &format!("/pf-ws/rest/sessionMgmt/revokedSris/{session}"));
+    let asked = asked.header("X-XSRF-HEADER", "x").basic_auth("watch", Some(secret));
+    assert_eq!(Answer::of(asked).await.unwrap().status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p16_a_status_query_is_written_down_once_less_than_three_quarters_of_the_window_remain() {
+    let place = Place::new(&format!("[lifetimes]\nsession_idle_secs = {}\nsession_max_secs = 600", WINDOW.as_secs()));
+    let mut server = place.serve();
+    let client = json!({ "id": "watch", "name": "Watch", "session_revocation_api": true });
+    let made = server.administer(Method::POST, "/clients", &client).await.unwrap().succeeds();
+    let secret = made["client_secret"].as_str().unwrap();
+    let diary = Application::diary(&server).await;
+    let mut person = Person::add(&server, "pat").await;
+    diary.sign_in(&server, &mut person).await;
+    let session = session_of(&server, &person).await;
+    let (sid, started) = (session["id"].as_str().unwrap(), session["started_at"].as_i64().unwrap());
+    let since = |session: &Value| session["touched_at"].as_i64().unwrap() - started;
+    for (wait, is_written) in [(Duration::ZERO, false), (EARLY, true)] {
+        tokio::time::sleep(wait).await;
+        ask_status(&server, secret, sid).await;
+        let in_memory = since(&session_of(&server, &person).await);
+        server.kill();
+        server = place.serve();
+        let stored = since(&session_of(&server, &person).await);
+        // On a machine so busy that the first query came late, it is due as well.
+        let is_due = in_memory > i64::try_from(EARLY.as_millis()).unwrap();
+        assert!(is_due || !is_written);
+        assert_eq!(stored, if is_due { in_memory } else { 0 }, "{in_memory} ms after its start");
+    }
 }
