@@ -182,7 +182,7 @@ fn minted(rank: u64, hash: Hash, user: String, position: Position, now: Timestam
         issued_at: now,
         expires_at: now.plus(LIFE),
     };
-    Minted { grant, access, refresh: None }
+    Minted { grant, access, refresh: None, status: None }
 }
 
 /// A session as a browser begins it.

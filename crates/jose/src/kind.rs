@@ -15,19 +15,22 @@ pub enum Kind {
     Introspection,
     /// Token Status List.
     StatusList,
+    /// What a client keeps to learn from a status list that its user's sign-in has ended.
+    LogoutStatus,
     /// What says who has stopped honouring what, and when.
     Receipt,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AccessToken,
         Self::IdToken,
         Self::LogoutToken,
         Self::SecurityEvent,
         Self::Introspection,
         Self::StatusList,
+        Self::LogoutStatus,
         Self::Receipt,
     ];
 
@@ -40,6 +43,7 @@ impl Kind {
             Self::SecurityEvent => "secevent+jwt",
             Self::Introspection => "token-introspection+jwt",
             Self::StatusList => "statuslist+jwt",
+            Self::LogoutStatus => "logout-status+jwt",
             Self::Receipt => "rescind-receipt+jwt",
         }
     }

@@ -21,6 +21,7 @@ mod secret;
 mod session_validation;
 mod session_view;
 mod sessions;
+mod status;
 mod target;
 mod time;
 mod token_view;
@@ -46,6 +47,9 @@ pub use secret::{Hash, Kind, Malformed, Secret};
 pub use session_validation::SessionValidation;
 pub use session_view::SessionView;
 pub use sessions::{EndedSession, EndingOfSessions, SessionLimit};
+pub use status::{
+    LogoutStatusJwt, Reach, StatusList, StatusNames, StatusReference, StatusScan, StatusSlot, StatusView,
+};
 pub use target::{Target, UnknownTarget};
 pub use time::Timestamp;
 pub use token_view::TokenView;

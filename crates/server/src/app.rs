@@ -19,6 +19,7 @@ use crate::{
     protocol::{certificate::ClientKeys, session_api::quota::Quota, throttle::Throttle},
     records::Records,
     runtime_log::RuntimeLog,
+    status_lists::{self, StatusLists},
     telemetry::Telemetry,
 };
 
@@ -29,6 +30,7 @@ pub struct App {
     pub live: Arc<Live>,
     pub queue: Arc<Queue>,
     pub records: Records<SqliteReads>,
+    pub status_lists: StatusLists,
     pub keys: Keys,
     pub egress: Egress,
     /// Wrong passwords.
@@ -74,6 +76,7 @@ impl Opened {
         let ended = |target: &Target| live.position_of(target).is_some();
         let (keys, fresh_secrets) = Keys::open(*master, &secrets, now, ended)?;
         let records = Records::new(store.reads(READERS)?, live.clone(), config.cache_bytes);
+        let status_lists = StatusLists::new(store.reads(status_lists::READERS)?, live.clone());
         let queue = Arc::new(Queue::default());
         let mut writer = Writer::new(Box::new(store), Box::new(marker), live.clone(), queue.clone());
         let facts = Facts {
@@ -99,6 +102,7 @@ impl Opened {
             live,
             queue,
             records,
+            status_lists,
             keys,
             pace,
             data_dir,

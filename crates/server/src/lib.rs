@@ -19,6 +19,7 @@ pub mod protocol;
 pub mod records;
 pub mod runtime_log;
 pub mod serve;
+pub mod status_lists;
 pub mod telemetry;
 pub mod tls;
 pub mod touch;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     app::App,
     config::Registration,
-    protocol::{cors, error::answer, mint::STANDARD_SCOPES, session_api},
+    protocol::{cors, error::answer, mint::STANDARD_SCOPES, session_api, status_list},
 };
 
 /// The metadata document, the same at every well-known path.
@@ -104,6 +104,10 @@ fn describe(app: &App) -> Value {
         "request_uri_parameter_supported": false,
     });
     if let Some(members) = document.as_object_mut() {
+        if status_list::terms(app).is_on {
+            members.insert("status_list_endpoint".to_owned(), at("/status_list").into());
+            members.insert("status_list_aggregation_endpoint".to_owned(), at("/status_list_aggregation").into());
+        }
         if app.config.registration != Registration::Off {
             members.insert("registration_endpoint".to_owned(), at("/register").into());
         }

@@ -78,6 +78,16 @@ impl ProtocolError {
         Self::of(StatusCode::FORBIDDEN, "access_denied", description)
     }
 
+    /// 404 with words for a machine that looks in the wrong place.
+    pub fn not_found(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(StatusCode::NOT_FOUND, "not_found", description)
+    }
+
+    /// 406: it is there in other forms alone.
+    pub fn not_acceptable(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(StatusCode::NOT_ACCEPTABLE, "invalid_request", description)
+    }
+
     /// 503 with `Retry-After`: nothing was done, or it is not known; the same request may be sent again (RFC 7009 section
     /// 2.2.1).
     pub fn unavailable() -> Self {

@@ -16,6 +16,7 @@ use crate::{
         cors,
         error::{ProtocolError, empty},
         form::read_form,
+        logout_status,
     },
 };
 
@@ -37,7 +38,7 @@ async fn carry_out(app: &App, request: Request) -> Result<(), ProtocolError> {
     let token = form.load("token")?;
     // Section 2.2: an unknown token is no error, for its purpose is achieved. The hint is only an optimisation, and a lookup
     // by hash needs none (section 2.1).
-    let Some(found) = find(app, token).await? else { return Ok(()) };
+    let Some(found) = find(app, token, form.find("token_type_hint")).await? else { return Ok(()) };
     if found.client != caller.client.id {
         return refuse_foreign(&caller.client);
     }
@@ -50,14 +51,30 @@ struct Found {
     client: String,
 }
 
-async fn find(app: &App, token: &str) -> Result<Option<Found>, ProtocolError> {
+async fn find(app: &App, token: &str, hint: Option<&str>) -> Result<Option<Found>, ProtocolError> {
+    if hint == Some("jti") {
+        return find_by_id(app, token).await;
+    }
     let hash = Hash::of(token);
     if let Some(known) = app.records.find_access_token(&hash).await? {
         let token = known.view()?;
         return Ok(Some(Found { grant: token.grant.to_owned(), client: token.client.to_owned() }));
     }
     let found = app.records.store.find_refresh_token(&hash).await?;
-    Ok(found.map(|(_, grant)| Found { grant: grant.id, client: grant.client }))
+    if let Some((_, grant)) = found {
+        return Ok(Some(Found { grant: grant.id, client: grant.client }));
+    }
+    let found = logout_status::find(app, token).await?;
+    Ok(found.map(|jwt| Found { grant: jwt.grant, client: jwt.client }))
+}
+
+/// The grant behind a JWT of which only the `jti` is known (Janssen).
+async fn find_by_id(app: &App, id: &str) -> Result<Option<Found>, ProtocolError> {
+    if let Some(token) = app.records.store.find_access_token_by_id(id).await? {
+        return Ok(Some(Found { grant: token.grant, client: token.client }));
+    }
+    let found = logout_status::find_by_id(app, id).await?;
+    Ok(found.map(|jwt| Found { grant: jwt.grant, client: jwt.client }))
 }
 
 /// Section 2.1: the request is refused and the client told, but the token goes on working. A public client could be

@@ -11,7 +11,7 @@ use crate::{
     app::App,
     protocol::{
         account, authorize, consent, cors, discovery, end_session, health, introspect, pages, par, register, revoke,
-        session_api, sign_in, token, userinfo,
+        session_api, sign_in, status_list, token, userinfo,
     },
     runtime_log,
 };
@@ -33,6 +33,9 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/logout", get(end_session::show).post(end_session::submit))
         .route("/register", post(register::register))
         .route("/register/{client_id}", get(register::read).put(register::update).delete(register::remove))
+        .route("/status_list", get(status_list::which).post(status_list::which).options(cors::preflight))
+        .route("/status_list/{id}", get(status_list::show).post(status_list::show).options(cors::preflight))
+        .route("/status_list_aggregation", get(status_list::aggregation).options(cors::preflight))
         .route("/jwks", get(discovery::jwks))
         .route("/.well-known/openid-configuration", get(discovery::metadata))
         .route("/assets/{name}", get(assets));

@@ -9,6 +9,7 @@ mod rules;
 mod session_api;
 mod session_limit;
 mod sessions;
+mod status_lists;
 mod targets;
 mod time;
 mod time_property;

@@ -51,15 +51,15 @@ impl<'r, 's> Cells<'r, 's> {
         Ok(self.take::<Option<i64>>()?.map(Timestamp))
     }
 
-    fn hash(&mut self) -> rusqlite::Result<Hash> {
+    pub(super) fn hash(&mut self) -> rusqlite::Result<Hash> {
         self.take().map(Hash)
     }
 
-    fn text(&mut self) -> rusqlite::Result<String> {
+    pub(super) fn text(&mut self) -> rusqlite::Result<String> {
         self.take()
     }
 
-    fn text_or_none(&mut self) -> rusqlite::Result<Option<String>> {
+    pub(super) fn text_or_none(&mut self) -> rusqlite::Result<Option<String>> {
         self.take()
     }
 
@@ -75,7 +75,7 @@ impl<'r, 's> Cells<'r, 's> {
     }
 }
 
-fn unreadable(column: usize, why: FromSqlError) -> Error {
+pub(super) fn unreadable(column: usize, why: FromSqlError) -> Error {
     Error::FromSqlConversionFailure(column, Type::Text, Box::new(why))
 }
 

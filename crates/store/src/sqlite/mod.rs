@@ -6,6 +6,7 @@ mod forget;
 mod listing;
 mod open;
 mod reads;
+mod status;
 mod tx;
 
 use std::path::{Path, PathBuf};

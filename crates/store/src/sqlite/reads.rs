@@ -4,15 +4,16 @@ use std::{path::Path, sync::Arc};
 
 use parking_lot::{Condvar, Mutex};
 use rescind_ledger::{
-    AccessToken, Authentication, Code, Consent, Device, Entry, Filter, Grant, Hash, HorizonFact, Page, Position,
-    PushedRequest, Reads, RefreshToken, Sealed, Session, StoreError, Timestamp, User,
+    AccessToken, Authentication, Code, Consent, Device, Entry, Filter, Grant, Hash, HorizonFact,
+    LogoutStatusJwt, Page, Position, PushedRequest, Reads, RefreshToken, Sealed, Session, StatusList, StatusScan,
+    StoreError, Timestamp, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::{
     cells::{Cells, Stored, bound},
     fault::Within,
-    listing, open,
+    listing, open, status,
 };
 
 /// The sessions of a user that are not noted as ended, the oldest first.
@@ -235,6 +236,26 @@ impl Reads for SqliteReads {
             let rows = statement.query_map([limit], |row| Cells::of(row).position()).within("outbox")?;
             rows.collect::<rusqlite::Result<_>>().within("outbox")
         })
+    }
+
+    async fn find_status_list(&self, id: &str) -> Result<Option<StatusList>, StoreError> {
+        self.find("id = ?1", [id])
+    }
+
+    async fn status_lists(&self, now: Timestamp) -> Result<Vec<StatusList>, StoreError> {
+        self.each("WHERE expires_at > ?1 ORDER BY number", [now.0])
+    }
+
+    async fn scan_status_list(&self, id: &str, scan: &mut dyn StatusScan) -> Result<(), StoreError> {
+        self.read(|connection| status::scan(connection, id, scan).within("status_references"))
+    }
+
+    async fn find_logout_status_jwt(&self, hash: &Hash) -> Result<Option<LogoutStatusJwt>, StoreError> {
+        self.find("hash = ?1", [hash.0])
+    }
+
+    async fn find_logout_status_jwt_by_id(&self, id: &str) -> Result<Option<LogoutStatusJwt>, StoreError> {
+        self.find("id = ?1", [id])
     }
 
     async fn secrets(&self) -> Result<Vec<(String, Sealed)>, StoreError> {

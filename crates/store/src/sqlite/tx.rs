@@ -1,9 +1,9 @@
 //! The one write transaction: the ledger's verbs in SQL.
 
 use rescind_ledger::{
-    AccessToken, Api, Authentication, Client, Code, Consent, Device, Entry, Grant, Hash, HorizonFact, Initiator, Mark,
-    Position, PushedRequest, RefreshToken, Sealed, Session, SessionClock, StoreError, Swept, Target, Timestamp, Tx,
-    Use, User,
+    AccessToken, Api, Authentication, Client, Code, Consent, Device, Entry, Grant, Hash, HorizonFact, Initiator,
+    LogoutStatusJwt, Mark, Position, PushedRequest, RefreshToken, Sealed, Session, SessionClock, StatusReference,
+    StoreError, Swept, Target, Timestamp, Tx, Use, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::Serialize;
@@ -13,6 +13,7 @@ use super::{
     fault::Within,
     forget, mark_of,
     reads::LIVE_SESSIONS,
+    status,
 };
 
 /// A transaction that is rolled back when dropped, unless it was committed.
@@ -352,6 +353,14 @@ impl Tx for SqliteTx<'_> {
                 token.expires_at.0
             ],
         )
+    }
+
+    fn insert_status_reference(&mut self, reference: &StatusReference, at: Timestamp) -> Result<(), StoreError> {
+        self.attempt("status_references", |connection| status::insert_reference(connection, reference, at))
+    }
+
+    fn insert_logout_status_jwt(&mut self, jwt: &LogoutStatusJwt) -> Result<(), StoreError> {
+        self.attempt("logout_status_jwts", |connection| status::insert_logout_jwt(connection, jwt))
     }
 
     fn insert_refresh_token(&mut self, token: &RefreshToken) -> Result<(), StoreError> {
