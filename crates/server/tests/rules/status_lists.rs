@@ -232,7 +232,7 @@ async fn j21_a_revoked_access_token_is_invalid_in_the_next_list() {
 
 #[tokio::test]
 async fn a_session_that_idled_out_takes_its_tokens_along_once_its_end_is_written_down() {
-    let house = House::open().await;
+    let house = House::open_with("[lifetimes]\nsession_idle_secs = 60\n").await;
     let bound = token(&house, "alice", "web", "read").await;
     let offline = token(&house, "bob", "web", "read offline_access").await;
     let idle = house.app.config.lifetimes.password_session.idle;

@@ -51,7 +51,8 @@ async fn there_is_no_list_before_it_was_opened_nor_in_the_future() {
         ((now - 1).to_string(), StatusCode::NOT_FOUND),
         ((now + 1).to_string(), StatusCode::NOT_FOUND),
         ("0".to_owned(), StatusCode::NOT_FOUND),
-        ("".to_owned(), StatusCode::BAD_REQUEST),
+        // A parameter without a value counts as left out (RFC 6749 section 3.1).
+        (String::new(), StatusCode::OK),
         ("-1".to_owned(), StatusCode::BAD_REQUEST),
         ("%2B1".to_owned(), StatusCode::BAD_REQUEST),
         ("yesterday".to_owned(), StatusCode::BAD_REQUEST),
