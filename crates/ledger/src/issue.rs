@@ -1,9 +1,9 @@
 //! Issuing: facts written down, none of which appends to the ledger (DESIGN rule 8).
 
 use crate::{
-    AccessToken, Authentication, Code, Consent, Door, Ended, Grant, Hash, Inactive, Initiator, LedgerError, Order,
-    LogoutStatusJwt, PushedRequest, Reason, RefreshToken, Session, SessionClock, StatusReference, StatusSlot, Target,
-    Timestamp, Use,
+    AccessToken, Authentication, Code, Consent, Door, Ended, Grant, Hash, Inactive, Initiator, LedgerError,
+    LogoutStatusJwt, Order, PushedRequest, Reason, RefreshToken, Session, SessionClock, StatusReference, StatusSlot,
+    Target, Timestamp, Use,
 };
 
 /// A new session with the authentication that began it.

@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use rescind_jose::Kind as JwtKind;
-use rescind_ledger::{Grant, Hash, LogoutStatusJwt, Reads, StoreError};
+use rescind_ledger::{Feature, Grant, Hash, LogoutStatusJwt};
 use serde_json::{Value, json};
 
 use crate::{
     app::App,
     clock::fresh_id,
-    protocol::{flow::Flow, mint, status_list},
+    protocol::{flow::Flow, mint},
 };
 
 /// Its record, to be written with the code, and the text that goes out once it is.
@@ -29,7 +29,7 @@ pub fn make(app: &App, flow: &Flow, grant: &Grant) -> Option<Made> {
     let ring = app.keys.ring();
     let key = ring.signing(flow.client.id_token_signed_response_alg);
     // It may outlive the grant, which says how long tokens are given; not the time for which entries are kept.
-    let expires_at = now.plus(lifetime).min(authenticated_at.plus(app.config.lifetimes.horizon()));
+    let expires_at = now.plus(lifetime).min(authenticated_at.plus(app.lifetimes().horizon()));
     let mut record = LogoutStatusJwt {
         hash: Hash([0; 32]),
         id: fresh_id(""),
@@ -51,9 +51,11 @@ pub fn make(app: &App, flow: &Flow, grant: &Grant) -> Option<Made> {
     Some(Made { record, jwt })
 }
 
-/// How long it lives; `None` while it is switched off.
+/// How long it lives; `None` while it is switched off, or the lists that it refers to.
 fn lifetime(app: &App) -> Option<Duration> {
-    status_list::terms(app).is_on.then_some(Duration::from_secs(86_400))
+    let settings = app.settings();
+    let is_on = settings.is_on(Feature::LogoutStatusJwt) && settings.is_on(Feature::StatusList);
+    is_on.then(|| Duration::from_secs(settings.logout_status_jwt_lifetime.into()))
 }
 
 fn claims(app: &App, record: &LogoutStatusJwt) -> Value {
@@ -68,22 +70,4 @@ fn claims(app: &App, record: &LogoutStatusJwt) -> Value {
         "exp": record.expires_at.secs(),
         "status": mint::status_claim(app, &record.slot),
     })
-}
-
-/// The record of a logout status JWT that a client presents, until it expires.
-///
-/// # Errors
-/// If the store cannot be read.
-pub async fn find(app: &App, jwt: &str) -> Result<Option<LogoutStatusJwt>, StoreError> {
-    let found = app.records.store.find_logout_status_jwt(&Hash::of(jwt)).await?;
-    Ok(found.filter(|jwt| jwt.expires_at > app.now()))
-}
-
-/// The same by its `jti`, for a client that kept no more of it.
-///
-/// # Errors
-/// If the store cannot be read.
-pub async fn find_by_id(app: &App, id: &str) -> Result<Option<LogoutStatusJwt>, StoreError> {
-    let found = app.records.store.find_logout_status_jwt_by_id(id).await?;
-    Ok(found.filter(|jwt| jwt.expires_at > app.now()))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rescind_check::{Verdict, mask_text};
 use rescind_jose::Kind as JwtKind;
 use rescind_ledger::{
-    AccessToken, Client, Grant, Hash, Kind, Minted, RefreshToken, Secret, SessionValidation, SigningAlgorithm,
+    AccessToken, Client, Feature, Grant, Hash, Kind, Minted, RefreshToken, Secret, SessionValidation, SigningAlgorithm,
     StatusSlot, Timestamp, TokenFormat,
 };
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     app::App,
     clock::{fresh_id, random},
-    protocol::{error::ProtocolError, status_list},
+    protocol::{error::ProtocolError, feature, status_list},
 };
 
 /// Scopes that belong to OpenID Connect rather than to an API (OpenID Connect Core sections 5.4 and 11).
@@ -111,7 +111,7 @@ impl Wanted<'_> {
             issued_at: now,
             expires_at: now.plus(ttl).min(self.grant.expires_at).min(session_ends.unwrap_or(Timestamp::MAX)),
         };
-        let is_listed = format == TokenFormat::Jwt && status_list::terms(app).is_on;
+        let is_listed = format == TokenFormat::Jwt && feature::is_on(app, Feature::StatusList);
         let status = is_listed.then(|| app.status_lists.allocate(now, access.expires_at));
         let access_token = match format {
             TokenFormat::Opaque => Secret::form(Kind::AccessToken, &random()).reveal().to_owned(),
@@ -130,7 +130,7 @@ impl Wanted<'_> {
         let validations = apis.iter().map(|api| api.session_validation);
         let validation = validations.reduce(SessionValidation::or).unwrap_or_default();
         let shortest = apis.iter().filter_map(|api| api.access_token_secs).min();
-        let ttl = shortest.map_or(app.config.lifetimes.access_token, |secs| Duration::from_secs(secs.into()));
+        let ttl = shortest.map_or(app.lifetimes().access_token, |secs| Duration::from_secs(secs.into()));
         (if jwt { TokenFormat::Jwt } else { TokenFormat::Opaque }, validation, ttl)
     }
 }
@@ -232,7 +232,7 @@ pub fn client_grant(
 
 fn longest_access_token(app: &App, audiences: &[String], now: Timestamp) -> Timestamp {
     let own = audiences.iter().filter_map(|audience| app.live.api(audience)?.access_token_secs).max();
-    let longest = Duration::from_secs(own.unwrap_or(0).into()).max(app.config.lifetimes.access_token);
+    let longest = Duration::from_secs(own.unwrap_or(0).into()).max(app.lifetimes().access_token);
     now.plus(longest)
 }
 
@@ -250,7 +250,7 @@ pub fn id_token(
         "sub": user,
         "aud": client.id,
         "iat": now.secs(),
-        "exp": now.plus(app.config.lifetimes.id_token).secs(),
+        "exp": now.plus(app.lifetimes().id_token).secs(),
     });
     insert(&mut claims, "auth_time", grant.auth_time.map(|at| at.secs().into()));
     insert(&mut claims, "nonce", nonce.map(Into::into));

@@ -16,7 +16,6 @@ use crate::{
         cors,
         error::{ProtocolError, empty},
         form::read_form,
-        logout_status,
     },
 };
 
@@ -52,29 +51,14 @@ struct Found {
 }
 
 async fn find(app: &App, token: &str, hint: Option<&str>) -> Result<Option<Found>, ProtocolError> {
-    if hint == Some("jti") {
-        return find_by_id(app, token).await;
-    }
-    let hash = Hash::of(token);
-    if let Some(known) = app.records.find_access_token(&hash).await? {
-        let token = known.view()?;
-        return Ok(Some(Found { grant: token.grant.to_owned(), client: token.client.to_owned() }));
-    }
-    let found = app.records.store.find_refresh_token(&hash).await?;
-    if let Some((_, grant)) = found {
-        return Ok(Some(Found { grant: grant.id, client: grant.client }));
-    }
-    let found = logout_status::find(app, token).await?;
-    Ok(found.map(|jwt| Found { grant: jwt.grant, client: jwt.client }))
-}
-
-/// The grant behind a JWT of which only the `jti` is known (Janssen).
-async fn find_by_id(app: &App, id: &str) -> Result<Option<Found>, ProtocolError> {
-    if let Some(token) = app.records.store.find_access_token_by_id(id).await? {
-        return Ok(Some(Found { grant: token.grant, client: token.client }));
-    }
-    let found = logout_status::find_by_id(app, id).await?;
-    Ok(found.map(|jwt| Found { grant: jwt.grant, client: jwt.client }))
+    let store = &app.records.store;
+    // Janssen's hint for a client that kept no more of its JWT.
+    let owner = if hint == Some("jti") {
+        store.find_owner_by_id(token).await?
+    } else {
+        store.find_owner(&Hash::of(token)).await?
+    };
+    Ok(owner.map(|owner| Found { grant: owner.grant, client: owner.client }))
 }
 
 /// Section 2.1: the request is refused and the client told, but the token goes on working. A public client could be
@@ -92,7 +76,7 @@ pub async fn end_grant(app: &App, grant: String, client: &Client) -> Result<(), 
     let order = Order::new(Target::Grant { grant }, Reason::UserRequest, Initiator::Client(client.id.clone()));
     app.pace.at("submit").await;
     let begun = Instant::now();
-    app.queue.submit(Lane::Ending, move |door| door.end(&order)).await?;
+    app.submit(Lane::Ending, move |door| door.end(&order)).await?;
     app.telemetry.revoke_seconds.record(begun.elapsed());
     app.telemetry.count("rescind_revocations_total", &[("target", "grant"), ("reason", "user_request")]);
     Ok(())

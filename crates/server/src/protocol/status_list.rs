@@ -12,7 +12,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rescind_jose::Kind as JwtKind;
-use rescind_ledger::{SigningAlgorithm, Timestamp};
+use rescind_ledger::{Feature, Settings, SigningAlgorithm, Timestamp};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -21,26 +21,12 @@ use crate::{
     protocol::{
         cors,
         error::{ProtocolError, answer},
+        feature,
         form::Form,
     },
     status_lists::{BITS, Packed, Past, SignedFor},
 };
 use media_type::MediaType;
-
-/// What the settings say of status lists.
-pub struct Terms {
-    pub is_on: bool,
-    /// For how long a list may be relied on, in seconds.
-    pub ttl: u32,
-    /// How long a signed list can be verified, in seconds.
-    pub lifetime: u32,
-}
-
-/// The settings as of now.
-#[must_use]
-pub fn terms(_app: &App) -> Terms {
-    Terms { is_on: true, ttl: 10, lifetime: 600 }
-}
 
 /// The address of a list: what a token names, and the `sub` of the list itself (sections 5.1 and 6.2).
 #[must_use]
@@ -60,7 +46,7 @@ pub async fn show(State(app): State<Arc<App>>, Path(id): Path<String>, request: 
 
 /// Without an id there is no list.
 pub async fn which(State(app): State<Arc<App>>) -> Response {
-    let why = must_be_on(&app).err().unwrap_or_else(|| {
+    let why = feature::require(&app, Feature::StatusList).err().unwrap_or_else(|| {
         ProtocolError::not_found(
             "name a list: a token has its address in status.status_list.uri, and all lists stand at /status_list_aggregation",
         )
@@ -74,13 +60,13 @@ pub async fn aggregation(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn aggregate(app: &App) -> Result<Response, ProtocolError> {
-    let terms = must_be_on(app)?;
+    feature::require(app, Feature::StatusList)?;
     let lists = app.status_lists.all(app.now()).await?;
     let uris: Vec<String> = lists.iter().map(|list| uri(app, &list.id)).collect();
     let mut response = answer(StatusCode::OK, "application/json", json!({ "status_lists": uris }).to_string());
     let headers = response.headers_mut();
     headers.remove(header::PRAGMA);
-    headers.insert(header::CACHE_CONTROL, max_age(terms.ttl)?);
+    headers.insert(header::CACHE_CONTROL, max_age(app.settings().status_list_ttl)?);
     Ok(response)
 }
 
@@ -91,13 +77,9 @@ fn finish(app: &App, found: Result<Response, ProtocolError>) -> Response {
     }))
 }
 
-fn must_be_on(app: &App) -> Result<Terms, ProtocolError> {
-    let terms = terms(app);
-    if terms.is_on { Ok(terms) } else { Err(ProtocolError::access_denied("status lists are switched off")) }
-}
-
 async fn find(app: &App, id: &str, parts: &Parts) -> Result<Response, ProtocolError> {
-    let terms = must_be_on(app)?;
+    feature::require(app, Feature::StatusList)?;
+    let settings = app.settings();
     let media_type = MediaType::wanted(&parts.headers).ok_or_else(|| {
         ProtocolError::not_acceptable("a list is application/statuslist+jwt or application/statuslist+json")
     })?;
@@ -106,14 +88,14 @@ async fn find(app: &App, id: &str, parts: &Parts) -> Result<Response, ProtocolEr
     match requested_moment(parts)? {
         None => {
             let list = app.status_lists.present(id, now).await?.ok_or_else(unknown)?;
-            respond(app, &terms, Shown { id, list: &list, at: now, media_type }, parts)
+            respond(app, &settings, Shown { id, list: &list, at: now, media_type }, parts)
         }
         Some(at) if at > now.secs() => Err(unknown()),
         Some(secs) => {
             // The whole of that second, as far as it has passed.
             let at = Timestamp::from_secs(secs).plus(Duration::from_millis(999)).min(now);
             match app.status_lists.past(id, at, now).await? {
-                Past::Stood(list) => respond(app, &terms, Shown { id, list: &list, at, media_type }, parts),
+                Past::Stood(list) => respond(app, &settings, Shown { id, list: &list, at, media_type }, parts),
                 Past::Unknown => Err(unknown()),
                 Past::Busy => Err(ProtocolError::unavailable()),
             }
@@ -144,20 +126,20 @@ struct Shown<'a> {
     media_type: MediaType,
 }
 
-fn respond(app: &App, terms: &Terms, shown: Shown<'_>, parts: &Parts) -> Result<Response, ProtocolError> {
-    let tag = entity_tag(app, terms, &shown);
+fn respond(app: &App, settings: &Settings, shown: Shown<'_>, parts: &Parts) -> Result<Response, ProtocolError> {
+    let tag = entity_tag(app, settings, &shown);
     let mut response = if is_known(parts, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let body = match shown.media_type {
             MediaType::Json => json!({ "bits": BITS, "lst": shown.list.lst }).to_string(),
-            MediaType::Jwt => signed(app, terms, &shown)?.as_ref().to_owned(),
+            MediaType::Jwt => signed(app, settings, &shown)?.as_ref().to_owned(),
         };
         answer(StatusCode::OK, shown.media_type.name(), body)
     };
     let headers = response.headers_mut();
     headers.remove(header::PRAGMA);
-    headers.insert(header::CACHE_CONTROL, max_age(terms.ttl)?);
+    headers.insert(header::CACHE_CONTROL, max_age(settings.status_list_ttl)?);
     headers.insert(header::VARY, HeaderValue::from_static("accept"));
     headers.insert(header::ETAG, HeaderValue::try_from(tag).map_err(|_| ProtocolError::server_error())?);
     Ok(response)
@@ -169,8 +151,8 @@ fn max_age(ttl: u32) -> Result<HeaderValue, ProtocolError> {
 
 /// A weak one: the signed form of the same list has another `iat` each second. It changes with everything that matters, and
 /// in time before a signed list that somebody keeps expires.
-fn entity_tag(app: &App, terms: &Terms, shown: &Shown<'_>) -> String {
-    let half_lives = shown.at.secs() / i64::from(terms.lifetime / 2).max(1);
+fn entity_tag(app: &App, settings: &Settings, shown: &Shown<'_>) -> String {
+    let half_lives = shown.at.secs() / i64::from(settings.status_list_response_jwt_lifetime / 2).max(1);
     let mut hash = Sha256::new();
     hash.update(&shown.list.lst);
     let rest = match shown.media_type {
@@ -178,7 +160,10 @@ fn entity_tag(app: &App, terms: &Terms, shown: &Shown<'_>) -> String {
         MediaType::Jwt => {
             let ring = app.keys.ring();
             let kid = ring.signing(SigningAlgorithm::RS256).kid();
-            format!("jwt {kid} {} {} {half_lives}", terms.ttl, terms.lifetime)
+            format!(
+                "jwt {kid} {} {} {half_lives}",
+                settings.status_list_ttl, settings.status_list_response_jwt_lifetime
+            )
         }
     };
     hash.update(rest);
@@ -194,11 +179,16 @@ fn is_known(parts: &Parts, tag: &str) -> bool {
 }
 
 /// Section 5.1. It is signed once a second at most, however often it is fetched.
-fn signed(app: &App, terms: &Terms, shown: &Shown<'_>) -> Result<Arc<str>, ProtocolError> {
+fn signed(app: &App, settings: &Settings, shown: &Shown<'_>) -> Result<Arc<str>, ProtocolError> {
     let ring = app.keys.ring();
     let key = ring.signing(SigningAlgorithm::RS256);
     let iat = shown.at.secs();
-    let signed_for = SignedFor { kid: key.kid().to_owned(), iat, ttl: terms.ttl, lifetime: terms.lifetime };
+    let signed_for = SignedFor {
+        kid: key.kid().to_owned(),
+        iat,
+        ttl: settings.status_list_ttl,
+        lifetime: settings.status_list_response_jwt_lifetime,
+    };
     let mut last = shown.list.signed.lock();
     if let Some((known, jwt)) = last.as_ref()
         && *known == signed_for
@@ -209,8 +199,8 @@ fn signed(app: &App, terms: &Terms, shown: &Shown<'_>) -> Result<Arc<str>, Proto
         "iss": app.config.issuer,
         "sub": uri(app, shown.id),
         "iat": iat,
-        "exp": iat.saturating_add(terms.lifetime.into()),
-        "ttl": terms.ttl,
+        "exp": iat.saturating_add(settings.status_list_response_jwt_lifetime.into()),
+        "ttl": settings.status_list_ttl,
         "status_list": { "bits": BITS, "lst": shown.list.lst, "aggregation_uri": aggregation_uri(app) },
     });
     let jwt: Arc<str> = key

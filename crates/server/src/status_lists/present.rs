@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use rescind_check::Verdict;
-use rescind_ledger::{Live, Position, Reach, Reads, StatusNames, StatusScan, StatusView, StoreError, Target, Timestamp};
+use rescind_ledger::{
+    Live, Position, Reach, Reads, StatusNames, StatusScan, StatusView, StoreError, Target, Timestamp,
+};
 use rescind_store::SqliteReads;
 use tokio::runtime::Handle;
 

@@ -218,7 +218,12 @@ impl Given {
     }
 
     pub(crate) fn minted(&self) -> Minted {
-        Minted { grant: self.grant.clone(), access: self.access.clone(), refresh: Some(self.refresh.clone()), status: None }
+        Minted {
+            grant: self.grant.clone(),
+            access: self.access.clone(),
+            refresh: Some(self.refresh.clone()),
+            status: None,
+        }
     }
 }
 

@@ -176,7 +176,8 @@ async fn a_revoked_signing_key_and_audience_reach_every_token_of_theirs() {
     house.end(Target::Key { key: kid }).await;
     house.app.rotate_signing_keys().await.unwrap();
     assert_eq!(agree(&house, &old, "the key").await, 1);
-    let young = [("web", token(&house, "alice", "web", "read").await), ("app", token(&house, "bob", "app", "read").await)];
+    let young =
+        [("web", token(&house, "alice", "web", "read").await), ("app", token(&house, "bob", "app", "read").await)];
     let offset = usize::from(is_invalid(&house, &young[0].1).await);
     assert_eq!(offset, 0, "what is signed with the next key holds");
     house.end(Target::Audience { audience: API_J.to_owned() }).await;

@@ -4,13 +4,14 @@ use std::{path::Path, sync::Arc};
 
 use parking_lot::{Condvar, Mutex};
 use rescind_ledger::{
-    AccessToken, Authentication, Code, Consent, Device, Entry, Filter, Grant, Hash, HorizonFact,
-    LogoutStatusJwt, Page, Position, PushedRequest, Reads, RefreshToken, Sealed, Session, StatusList, StatusScan,
-    StoreError, Timestamp, User,
+    AccessToken, AuditHead, AuditRecord, Authentication, Code, Consent, CredentialOwner, Device, Entry, Filter, Grant,
+    Hash, HorizonFact, Page, Position, PushedRequest, Reads, RefreshToken, Sealed, Session, SettingChange, SignedHead,
+    StatusList, StatusScan, StoreError, Timestamp, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::{
+    audit,
     cells::{Cells, Stored, bound},
     fault::Within,
     listing, open, status,
@@ -82,6 +83,16 @@ impl SqliteReads {
         })
     }
 
+    fn owner(&self, sql: &str, params: impl Params) -> Result<Option<CredentialOwner>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(sql).within("access_tokens")?;
+            let read = |row: &rusqlite::Row<'_>| {
+                Ok(CredentialOwner { grant: row.get(0)?, client: row.get(1)?, user: row.get(2)?, scope: row.get(3)? })
+            };
+            statement.query_row(params, read).optional().within("access_tokens")
+        })
+    }
+
     fn each<T: Stored>(&self, rest: &str, params: impl Params) -> Result<Vec<T>, StoreError> {
         self.read(|connection| {
             let sql = format!("SELECT {} FROM {} {rest}", T::COLUMNS, T::TABLE);
@@ -121,6 +132,20 @@ impl Reads for SqliteReads {
             let sql = "SELECT 1 FROM refresh_uses WHERE hash = ?1";
             connection.prepare_cached(sql).and_then(|mut look| look.exists([hash.0])).within("refresh_uses")
         })
+    }
+
+    async fn find_owner(&self, hash: &Hash) -> Result<Option<CredentialOwner>, StoreError> {
+        let sql = "SELECT grant_id, client_id, user_id, scope FROM access_tokens WHERE hash = ?1 UNION ALL \
+                   SELECT g.id, g.client_id, g.user_id, g.scope FROM refresh_tokens AS t \
+                   JOIN grants AS g ON g.id = t.grant_id WHERE t.hash = ?1 UNION ALL \
+                   SELECT grant_id, client_id, user_id, '' FROM logout_status_jwts WHERE hash = ?1";
+        self.owner(sql, [hash.0])
+    }
+
+    async fn find_owner_by_id(&self, id: &str) -> Result<Option<CredentialOwner>, StoreError> {
+        let sql = "SELECT grant_id, client_id, user_id, scope FROM access_tokens WHERE id = ?1 UNION ALL \
+                   SELECT grant_id, client_id, user_id, '' FROM logout_status_jwts WHERE id = ?1";
+        self.owner(sql, [id])
     }
 
     async fn find_grant(&self, id: &str) -> Result<Option<Grant>, StoreError> {
@@ -229,6 +254,34 @@ impl Reads for SqliteReads {
         )
     }
 
+    async fn audit_after(&self, seq: u64, limit: u32) -> Result<Vec<AuditRecord>, StoreError> {
+        self.each("WHERE seq > ?1 ORDER BY seq LIMIT ?2", rusqlite::params![seq.cast_signed(), limit])
+    }
+
+    async fn audit_span(&self) -> Result<(AuditHead, AuditHead), StoreError> {
+        self.read(|connection| {
+            let floor = audit::floor(connection).within("meta")?;
+            Ok((floor, audit::head(connection).within("audit")?))
+        })
+    }
+
+    async fn signed_heads(&self, seq: u64, limit: u32) -> Result<Vec<SignedHead>, StoreError> {
+        self.each("WHERE seq > ?1 ORDER BY seq LIMIT ?2", rusqlite::params![seq.cast_signed(), limit])
+    }
+
+    async fn setting_changes(
+        &self,
+        name: Option<&str>,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<SettingChange>, StoreError> {
+        let before = before.map_or(i64::MAX, u64::cast_signed);
+        self.each(
+            "WHERE (?1 IS NULL OR name = ?1) AND version < ?2 ORDER BY version DESC LIMIT ?3",
+            rusqlite::params![name, before, limit],
+        )
+    }
+
     async fn outbox(&self, limit: u32) -> Result<Vec<Position>, StoreError> {
         self.read(|connection| {
             let sql = "SELECT epoch, seq FROM outbox ORDER BY epoch, seq LIMIT ?1";
@@ -248,14 +301,6 @@ impl Reads for SqliteReads {
 
     async fn scan_status_list(&self, id: &str, scan: &mut dyn StatusScan) -> Result<(), StoreError> {
         self.read(|connection| status::scan(connection, id, scan).within("status_references"))
-    }
-
-    async fn find_logout_status_jwt(&self, hash: &Hash) -> Result<Option<LogoutStatusJwt>, StoreError> {
-        self.find("hash = ?1", [hash.0])
-    }
-
-    async fn find_logout_status_jwt_by_id(&self, id: &str) -> Result<Option<LogoutStatusJwt>, StoreError> {
-        self.find("id = ?1", [id])
     }
 
     async fn secrets(&self) -> Result<Vec<(String, Sealed)>, StoreError> {

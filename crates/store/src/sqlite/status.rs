@@ -140,26 +140,3 @@ impl Stored for StatusList {
         Ok(Self { id: cells.text()?, opened_at: cells.time()?, expires_at: cells.time()? })
     }
 }
-
-impl Stored for LogoutStatusJwt {
-    const TABLE: &'static str = "logout_status_jwts";
-    const COLUMNS: &'static str = "hash, id, grant_id, client_id, user_id, session_id, device_id, key_id, epoch, seq, \
-                                   issued_at, expires_at, list, idx";
-
-    fn read(cells: &mut Cells<'_, '_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            hash: cells.hash()?,
-            id: cells.text()?,
-            grant: cells.text()?,
-            client: cells.text()?,
-            user: cells.text()?,
-            session: cells.text()?,
-            device: cells.text_or_none()?,
-            key: cells.text()?,
-            position: cells.position()?,
-            issued_at: cells.time()?,
-            expires_at: cells.time()?,
-            slot: StatusSlot { list: cells.text()?, index: cells.take()? },
-        })
-    }
-}

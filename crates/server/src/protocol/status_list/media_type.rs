@@ -21,8 +21,7 @@ impl MediaType {
 
     /// The form that is wanted most; `None` if neither is.
     pub(super) fn wanted(headers: &HeaderMap) -> Option<Self> {
-        let lines: Vec<&str> =
-            headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+        let lines: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
         if lines.is_empty() {
             return Some(Self::Jwt);
         }

@@ -76,7 +76,8 @@ async fn it_opens_nothing() {
 async fn j22_it_is_revoked_as_a_whole_by_its_id_and_with_its_user() {
     let house = House::open().await;
     let cookie = house.sign_in("alice").await;
-    let [whole, by_id, with_user] = [jwt(&house, &cookie).await, jwt(&house, &cookie).await, jwt(&house, &cookie).await];
+    let [whole, by_id, with_user] =
+        [jwt(&house, &cookie).await, jwt(&house, &cookie).await, jwt(&house, &cookie).await];
     let revoke = async |client: &str, token: &str, hint: &str| {
         let fields = [("token", token), ("token_type_hint", hint)];
         house.post(client, "/revoke", &fields).await.0

@@ -1,12 +1,13 @@
 //! Status lists: what stands in them comes back, once, and as long as anybody may ask.
 
 use rescind_ledger::{
-    LogoutStatusJwt, Position, Reads, StatusNames, StatusReference, StatusScan, StatusSlot, StatusView, StoreError,
+    CredentialOwner, LogoutStatusJwt, Position, Reads, StatusNames, StatusReference, StatusScan, StatusSlot,
+    StatusView, StoreError,
 };
 
 use super::{
     Backend,
-    samples::{at, hash, position},
+    samples::{access_token, at, grant, hash, position},
     wait,
 };
 
@@ -148,12 +149,21 @@ pub(crate) fn a_logout_status_jwt_is_found_by_its_hash_and_by_its_id<B: Backend>
     let same_id = LogoutStatusJwt { hash: hash("three"), ..jwt("one", 500) };
     let refused = backend.try_write(|tx| tx.insert_logout_status_jwt(&same_id));
     assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
-    let reads = backend.reads();
-    assert_eq!(wait(reads.find_logout_status_jwt(&hash("one"))).unwrap(), Some(jwt("one", 500)));
-    assert_eq!(wait(reads.find_logout_status_jwt_by_id("jti two")).unwrap(), Some(jwt("two", 501)));
-    assert_eq!(wait(reads.find_logout_status_jwt_by_id("one")).unwrap(), None);
+    let owner = CredentialOwner {
+        grant: "g".to_owned(),
+        client: "c".to_owned(),
+        user: Some("u".to_owned()),
+        scope: String::new(),
+    };
+    let by_hash = |backend: &B, name: &str| wait(backend.reads().find_owner(&hash(name))).unwrap();
+    let by_id = |backend: &B, id: &str| wait(backend.reads().find_owner_by_id(id)).unwrap();
+    assert_eq!(by_hash(&backend, "one"), Some(owner.clone()));
+    assert_eq!(by_id(&backend, "jti two"), Some(owner.clone()));
+    assert_eq!((by_id(&backend, "one"), by_hash(&backend, "jti one")), (None, None));
+    backend.write(|tx| tx.insert_access_token(&access_token("three", &grant("g"))).unwrap());
+    let scope = "openid read".to_owned();
+    assert_eq!(by_id(&backend, "three"), Some(CredentialOwner { scope, ..owner }));
     backend.try_write(|tx| tx.forget(Position { epoch: 0, seq: 0 }, at(500), 10)).unwrap();
-    let reads = backend.reads();
-    assert_eq!(wait(reads.find_logout_status_jwt(&hash("one"))).unwrap(), None);
-    assert!(wait(reads.find_logout_status_jwt(&hash("two"))).unwrap().is_some());
+    assert_eq!(by_hash(&backend, "one"), None);
+    assert!(by_hash(&backend, "two").is_some());
 }
