@@ -81,7 +81,7 @@ impl Opened {
         let ended = |target: &Target| live.position_of(target).is_some();
         let (keys, fresh_secrets) = Keys::open(*master, &secrets, now, ended)?;
         let records = Records::new(store.reads(READERS)?, live.clone(), config.cache_bytes);
-        let status_lists = StatusLists::new(store.reads(status_lists::READERS)?, live.clone());
+        let status_lists = StatusLists::new(live.clone(), records.store.clone(), store.reads(status_lists::SCANNERS)?);
         let queue = Arc::new(Queue::default());
         let mut writer = Writer::new(Box::new(store), Box::new(marker), live.clone(), queue.clone());
         let facts = Facts {

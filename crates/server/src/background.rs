@@ -112,6 +112,7 @@ pub async fn sweep(app: &App) -> Result<u64, LedgerError> {
             break;
         }
     }
+    app.status_lists.tidy(app.now()).await?;
     rows += forget_initial_access_tokens(app).await?;
     retire_signing_keys(app).await?;
     Ok(rows)

@@ -8,7 +8,10 @@ mod history;
 mod open_list;
 mod present;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
 use rescind_ledger::{Live, Reads, StatusList, StatusSlot, StoreError, Timestamp};
@@ -21,13 +24,14 @@ pub use history::Past;
 use open_list::OpenList;
 use present::Kept;
 
-/// How many connections lists are read by. They are of no use for anything else: a scan would keep a request waiting.
-pub const READERS: usize = 2;
+/// How many connections lists are scanned by. They serve nothing else: a scan would keep a request waiting.
+pub const SCANNERS: usize = 2;
 
 /// The lists of this server.
 pub struct StatusLists {
     live: Arc<Live>,
     reads: SqliteReads,
+    scanners: SqliteReads,
     open: Mutex<Option<OpenList>>,
     /// Some 30 KB for each list that was fetched and has not been retired.
     kept: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Kept>>>>,
@@ -61,15 +65,16 @@ impl Packed {
 }
 
 impl StatusLists {
-    /// Over a database and the ledger in memory.
+    /// Over a database and the ledger in memory; `scanners` are [`SCANNERS`] connections of its own.
     #[must_use]
-    pub fn new(reads: SqliteReads, live: Arc<Live>) -> Self {
+    pub fn new(live: Arc<Live>, reads: SqliteReads, scanners: SqliteReads) -> Self {
         Self {
             live,
             reads,
+            scanners,
             open: Mutex::new(None),
             kept: Mutex::new(HashMap::new()),
-            scans: Arc::new(Semaphore::new(READERS)),
+            scans: Arc::new(Semaphore::new(SCANNERS)),
             looks_back: Arc::new(Semaphore::new(1)),
         }
     }
@@ -98,10 +103,16 @@ impl StatusLists {
 
     /// The list of that id, unless it is retired: all its tokens have expired.
     async fn find(&self, id: &str, now: Timestamp) -> Result<Option<StatusList>, StoreError> {
-        let found = self.reads.find_status_list(id).await?.filter(|list| list.expires_at > now);
-        if found.is_none() {
-            self.kept.lock().remove(id);
-        }
-        Ok(found)
+        Ok(self.reads.find_status_list(id).await?.filter(|list| list.expires_at > now))
+    }
+
+    /// Lets go of what is remembered of lists that are retired.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn tidy(&self, now: Timestamp) -> Result<(), StoreError> {
+        let alive: HashSet<String> = self.all(now).await?.into_iter().map(|list| list.id).collect();
+        self.kept.lock().retain(|id, _| alive.contains(id));
+        Ok(())
     }
 }

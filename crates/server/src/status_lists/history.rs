@@ -37,7 +37,7 @@ impl StatusLists {
             return Ok(Past::Unknown);
         }
         let Ok(permit) = self.looks_back.clone().try_acquire_owned() else { return Ok(Past::Busy) };
-        let (live, reads, id, runtime) = (self.live.clone(), self.reads.clone(), id.to_owned(), Handle::current());
+        let (live, reads, id, runtime) = (self.live.clone(), self.scanners.clone(), id.to_owned(), Handle::current());
         let work = tokio::task::spawn_blocking(move || {
             let stood = runtime.block_on(look_back(&live, &reads, &id, at));
             drop(permit);

@@ -41,7 +41,7 @@ impl StatusLists {
         }
         // The permit goes along, for the work goes on even if the one who asked has gone.
         let permit = self.scans.clone().acquire_owned().await.map_err(|_| closed())?;
-        let (live, reads, id, runtime) = (self.live.clone(), self.reads.clone(), id.to_owned(), Handle::current());
+        let (live, reads, id, runtime) = (self.live.clone(), self.scanners.clone(), id.to_owned(), Handle::current());
         let work = tokio::task::spawn_blocking(move || {
             let packed = runtime.block_on(kept.bring_up(&live, &reads, &id));
             drop(permit);

@@ -133,3 +133,41 @@ async fn a_server_that_starts_again_opens_another_list_and_goes_on_to_serve_the_
     house.end(subject("bob")).await;
     assert!(is_invalid(&house, &alive).await && is_invalid(&house, &young).await);
 }
+
+async fn set(house: &House, name: &str, value: serde_json::Value) {
+    let (status, body) = house.admin("PATCH", &format!("/settings/{name}"), &json!({ "value": value })).await;
+    assert!(status.is_success(), "{status}: {body}");
+}
+
+#[tokio::test]
+async fn j24_switched_off_nothing_is_listed_and_who_asks_is_told_so() {
+    let house = House::open().await;
+    let before = token(&house, "alice", "web", "read").await;
+    let (uri, _) = slot(&before);
+    set(&house, "STATUS_LIST", json!(false)).await;
+    for path in [uri.as_str(), "/status_list", "/status_list_aggregation"] {
+        let refused = fetch(&house, path, &[]).await;
+        assert_eq!((refused.status, &refused.json()["error"]), (StatusCode::FORBIDDEN, &json!("access_denied")));
+    }
+    let metadata = fetch(&house, "/.well-known/openid-configuration", &[]).await.json();
+    assert!(metadata.as_object().unwrap().keys().all(|member| !member.starts_with("status_list")), "{metadata}");
+    assert!(claims(&token(&house, "alice", "web", "read").await).get("status").is_none());
+    house.end(subject("alice")).await;
+    set(&house, "STATUS_LIST", json!(true)).await;
+    assert!(is_invalid(&house, &before).await, "what was revoked meanwhile is in the list");
+    assert!(!is_invalid(&house, &token(&house, "alice", "web", "read").await).await);
+}
+
+#[tokio::test]
+async fn the_settings_say_how_long_a_list_may_be_relied_on() {
+    let house = House::open().await;
+    let (uri, _) = slot(&token(&house, "alice", "web", "read").await);
+    let tag = fetch(&house, &uri, &[]).await.header(header::ETAG).to_owned();
+    set(&house, "statusListTtl", json!(30)).await;
+    set(&house, "statusListResponseJwtLifetime", json!(90)).await;
+    let fetched = fetch(&house, &uri, &[(header::IF_NONE_MATCH, &*tag)]).await;
+    assert_eq!(fetched.status, StatusCode::OK, "what is kept says something else");
+    let said = verified(&house, &fetched.body);
+    assert_eq!((&said["ttl"], said["exp"].as_i64().unwrap() - said["iat"].as_i64().unwrap()), (&json!(30), 90));
+    assert_eq!(fetched.header(header::CACHE_CONTROL), "public, max-age=30");
+}

@@ -121,3 +121,24 @@ async fn a_pushed_request_asks_for_it_too() {
     let answered = authorize(&house, &cookie, &format!("client_id=web&request_uri={uri}")).await;
     assert!(!is_invalid(&house, &answered.jwt.unwrap()).await);
 }
+
+async fn set(house: &House, name: &str, value: Value) {
+    let (status, body) = house.admin("PATCH", &format!("/settings/{name}"), &json!({ "value": value })).await;
+    assert!(status.is_success(), "{status}: {body}");
+}
+
+#[tokio::test]
+async fn switched_off_it_is_not_given_and_the_settings_say_how_long_it_lives() {
+    let house = House::open().await;
+    let cookie = house.sign_in("alice").await;
+    for feature in ["LOGOUT_STATUS_JWT", "STATUS_LIST"] {
+        set(&house, feature, json!(false)).await;
+        let answered = authorize(&house, &cookie, &query("&logout_status_jwt=true")).await;
+        assert_eq!(answered.jwt, None, "{feature}");
+        assert_eq!(house.exchange("web", &answered.code).await.0, StatusCode::OK);
+        set(&house, feature, json!(true)).await;
+    }
+    set(&house, "logoutStatusJwtLifetime", json!(120)).await;
+    let said = verified(&house, &jwt(&house, &cookie).await);
+    assert_eq!(said["exp"].as_i64().unwrap() - said["iat"].as_i64().unwrap(), 120);
+}
