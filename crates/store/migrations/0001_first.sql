@@ -288,21 +288,12 @@ CREATE TABLE status_lists (
 ) STRICT;
 CREATE INDEX status_lists_by_expiry ON status_lists (expires_at);
 
--- Read a list at a time, in order: what most entries name comes first, so that the rest need not be read.
+-- Read a list at a time, in order.
 CREATE TABLE status_references (
-    list        INTEGER NOT NULL,
-    idx         INTEGER NOT NULL,
-    token       TEXT    NOT NULL,
-    grant_id    TEXT    NOT NULL,
-    session_id  TEXT,
-    user_id     TEXT,
-    device_id   TEXT,
-    client_id   TEXT    NOT NULL,
-    audiences   TEXT    NOT NULL,
-    key_id      TEXT,
-    epoch       INTEGER NOT NULL,
-    seq         INTEGER NOT NULL,
-    issued_at   INTEGER NOT NULL,
+    list     INTEGER NOT NULL,
+    idx      INTEGER NOT NULL,
+    -- The token's lineage, its stamp and when it was issued, in one piece.
+    lineage  BLOB    NOT NULL,
     PRIMARY KEY (list, idx)
 ) STRICT, WITHOUT ROWID;
 
