@@ -6,6 +6,7 @@ use rescind_ledger::Initiator;
 use super::{Access, problem::Problem};
 use crate::{
     app::App,
+    origin,
     protocol::{bearer::find_active, mint::has_scope},
 };
 
@@ -22,6 +23,7 @@ pub(super) async fn authorize(app: &App, access: Access, parts: &Parts) -> Resul
     if !allowed {
         return Err(Problem::missing_scope(access.scope()));
     }
+    origin::note_client(record.client);
     Ok(Initiator::Administrator(record.client.to_owned()))
 }
 

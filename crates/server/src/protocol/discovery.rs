@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 use rescind_jose::assertion::{KEY_ALGORITHMS, SECRET_ALGORITHMS};
-use rescind_ledger::ClientAuthMethod;
+use rescind_ledger::{ClientAuthMethod, Feature};
 use serde_json::{Value, json};
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     protocol::{
         cors,
         error::answer,
+        feature,
         mint::STANDARD_SCOPES,
         mount::{Mount, Place},
     },
@@ -125,7 +126,8 @@ fn describe(app: &App, mount: Mount) -> Value {
         "request_uri_parameter_supported": false,
     });
     if let Some(members) = document.as_object_mut() {
-        if app.config.registration != Registration::Off {
+        leave_out_what_is_off(app, members);
+        if app.config.registration != Registration::Off && feature::is_on(app, Feature::DynamicRegistration) {
             members.insert("registration_endpoint".to_owned(), at(Place::Register).into());
         }
         if has_certificates(app) {
@@ -133,4 +135,21 @@ fn describe(app: &App, mount: Mount) -> Value {
         }
     }
     document
+}
+
+/// The members that speak of an endpoint which can be switched off, by how they begin.
+const OF_FEATURES: [(Feature, &[&str]); 6] = [
+    (Feature::EndSession, &["end_session_endpoint", "ping_end_session_endpoint"]),
+    (Feature::GlobalTokenRevocation, &["global_token_revocation_"]),
+    (Feature::Introspection, &["introspection_"]),
+    (Feature::RevokeSession, &["session_revocation_endpoint"]),
+    (Feature::RevokeToken, &["revocation_"]),
+    (Feature::Userinfo, &["userinfo_endpoint"]),
+];
+
+fn leave_out_what_is_off(app: &App, members: &mut serde_json::Map<String, Value>) {
+    let settings = app.settings();
+    for (_, names) in OF_FEATURES.iter().filter(|(feature, _)| !settings.is_on(*feature)) {
+        members.retain(|member, _| !names.iter().any(|name| member.starts_with(name)));
+    }
 }

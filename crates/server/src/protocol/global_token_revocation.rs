@@ -6,49 +6,49 @@ use std::{sync::Arc, time::Instant};
 use axum::{
     extract::{Request, State},
     http::{StatusCode, header, request::Parts},
-    response::{IntoResponse, Response},
+    response::Response,
 };
-use rescind_ledger::{Client, Initiator, Lane, Order, Reason, Target};
+use rescind_ledger::{Client, Feature, Initiator, Lane, Order, Reason, Target};
 use url::{Host, Url};
 
 use crate::{
     app::App,
     protocol::{
         error::{ProtocolError, empty},
+        feature,
         form::{Form, read_body},
         mount::Mount,
-        privileged::{self, GLOBAL_TOKEN_REVOCATION},
+        privileged::{self, Endpoint, GLOBAL_TOKEN_REVOCATION},
         sub_id::{Identifier, SubId},
         user_attribute::Attribute,
     },
 };
 
+const ENDPOINT: Endpoint = Endpoint { path: "/global-token-revocation", label: "global_token_revocation" };
+
 /// The endpoint.
 pub async fn revoke(State(app): State<Arc<App>>, request: Request) -> Response {
     match carry_out(&app, request).await {
         Ok(()) => empty(StatusCode::NO_CONTENT),
-        Err(why) => {
-            let labels = [("endpoint", "global_token_revocation"), ("error", why.code())];
-            app.telemetry.count("rescind_requests_refused_total", &labels);
-            why.into_response()
-        }
+        Err(why) => ENDPOINT.refuse(&app, why).await,
     }
 }
 
 async fn carry_out(app: &App, request: Request) -> Result<(), ProtocolError> {
+    feature::require(app, Feature::GlobalTokenRevocation)?;
     let (parts, body) = request.into_parts();
     // Before the body: who may not ask learns nothing about whom one can ask.
     let caller = privileged::authorize(app, &parts, &named_in_query(&parts)?, GLOBAL_TOKEN_REVOCATION).await?;
     must_be_json(&parts)?;
     let body = read_body(body, app.config.limits.body_bytes).await?;
-    let sub_id = SubId::read(&body, takes_attribute_formats(app))
+    let sub_id = SubId::read(&body, app.settings().global_token_revocation_attribute_formats)
         .map_err(|why| ProtocolError::invalid_request(why.to_string()))?;
     let Some(user) = find_user(app, &sub_id).await? else {
         return match Mount::of(&parts.extensions) {
             // Section 3.4.
             Mount::Issuer => Err(ProtocolError::unknown_subject()),
             // Janssen's clients take anything but 204 for a failure, and there is nothing to end.
-            Mount::Janssen => Ok(()),
+            Mount::Janssen => Ok(app.audit(ENDPOINT.fruitless(&caller, "unknown_subject")).await?),
         };
     };
     end(app, user, &caller).await
@@ -133,13 +133,9 @@ async fn end(app: &App, user: String, caller: &Client) -> Result<(), ProtocolErr
     let order = Order::new(target, Reason::UserRequest, Initiator::Client(caller.id.clone()));
     app.pace.at("submit").await;
     let begun = Instant::now();
-    app.queue.submit(Lane::Ending, move |door| door.end(&order)).await?;
+    app.submit(Lane::Ending, move |door| door.end(&order)).await?;
     app.telemetry.revoke_seconds.record(begun.elapsed());
     let labels = [("target", "subject"), ("reason", Reason::UserRequest.code())];
     app.telemetry.count("rescind_revocations_total", &labels);
     Ok(())
-}
-
-fn takes_attribute_formats(_app: &App) -> bool {
-    false
 }

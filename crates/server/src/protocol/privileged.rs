@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::http::{header, request::Parts};
-use rescind_ledger::Client;
+use axum::{
+    http::{StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use rescind_ledger::{Action, AuditEvent, Client, Initiator};
 
 use crate::{
     app::App,
+    origin,
     protocol::{bearer, client_auth, error::ProtocolError, form::Form, mint::has_scope},
 };
 
@@ -51,9 +55,45 @@ pub async fn authorize(
     let known = bearer::find_active(app, parts, token).await?.ok_or_else(refused)?;
     let record = known.view()?;
     let client = app.live.client(record.client).filter(|client| client.enabled).ok_or_else(refused)?;
+    origin::note_client(&client.id);
     // A token about a user says what that user let the client do, not what the client may do to others.
     if record.user.is_some() || !has_scope(record.scope, scope) {
         return Err(ProtocolError::insufficient_scope(scope));
     }
     Ok(client)
+}
+
+/// An endpoint, for records and counters.
+#[derive(Clone, Copy, Debug)]
+pub struct Endpoint {
+    pub path: &'static str,
+    pub label: &'static str,
+}
+
+impl Endpoint {
+    fn words(self) -> String {
+        format!("POST {}", self.path)
+    }
+
+    /// The record of an order by which nothing ended.
+    #[must_use]
+    pub fn fruitless(self, caller: &Client, outcome: &'static str) -> AuditEvent {
+        AuditEvent::new(Action::Order, Some(Initiator::Client(caller.id.clone())), outcome).about(self.words())
+    }
+
+    /// Turns a request away, with a record unless it was only unreadable.
+    pub async fn refuse(self, app: &App, why: ProtocolError) -> Response {
+        let is_recorded = matches!(
+            why.status(),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY
+        );
+        if is_recorded {
+            let caller = origin::here().client.map(Initiator::Client);
+            if let Err(why) = app.audit_refusal(caller, &self.words(), why.code()).await {
+                return ProtocolError::from(why).into_response();
+            }
+        }
+        app.telemetry.count("rescind_requests_refused_total", &[("endpoint", self.label), ("error", why.code())]);
+        why.into_response()
+    }
 }

@@ -6,33 +6,35 @@ use std::{sync::Arc, time::Instant};
 use axum::{
     extract::{Request, State},
     http::StatusCode,
-    response::{IntoResponse, Response},
+    response::Response,
 };
-use rescind_ledger::{Client, Door, EndingOfSessions, Initiator, Lane, LedgerError, Order, Reason, Target, User};
+use rescind_ledger::{
+    Client, Door, EndingOfSessions, Feature, Initiator, Lane, LedgerError, Order, Reason, Target, User,
+};
 
 use crate::{
     app::App,
     protocol::{
         error::{ProtocolError, empty},
+        feature,
         form::{Form, read_form},
-        privileged::{self, REVOKE_SESSION},
+        privileged::{self, Endpoint, REVOKE_SESSION},
         user_attribute::{Attribute, VALUE_LIMIT},
     },
 };
+
+const ENDPOINT: Endpoint = Endpoint { path: "/revoke_session", label: "revoke_session" };
 
 /// The endpoint. A user whom nobody knows, and one without sessions, are no errors: nobody can find out here who exists.
 pub async fn revoke(State(app): State<Arc<App>>, request: Request) -> Response {
     match carry_out(&app, request).await {
         Ok(()) => empty(StatusCode::OK),
-        Err(why) => {
-            let labels = [("endpoint", "revoke_session"), ("error", why.code())];
-            app.telemetry.count("rescind_requests_refused_total", &labels);
-            why.into_response()
-        }
+        Err(why) => ENDPOINT.refuse(&app, why).await,
     }
 }
 
 async fn carry_out(app: &App, request: Request) -> Result<(), ProtocolError> {
+    feature::require(app, Feature::RevokeSession)?;
     let (parts, form) = read_form(request, app.config.limits.body_bytes).await?;
     let caller = privileged::authorize(app, &parts, &form, REVOKE_SESSION).await?;
     let users = Criterion::read(&form)?.users(app).await?;
@@ -73,6 +75,10 @@ enum Breadth {
 }
 
 impl Breadth {
+    fn configured(app: &App) -> Self {
+        if app.settings().revoke_session_ends_tokens { Self::Everything } else { Self::Sessions }
+    }
+
     fn label(self) -> &'static str {
         match self {
             Self::Sessions => "session",
@@ -81,23 +87,26 @@ impl Breadth {
     }
 }
 
+/// All of them or nobody: a caller that hears of an error knows that nothing has ended. Where there is nothing to end, that is
+/// written down, so that this takes as long as anything else.
 async fn end(app: &App, users: Vec<User>, caller: &Client) -> Result<(), ProtocolError> {
-    if users.is_empty() {
-        return Ok(());
-    }
-    let breadth = breadth(app);
+    let breadth = Breadth::configured(app);
     let issuer = app.config.issuer.clone();
     let initiator = Initiator::Client(caller.id.clone());
+    let fruitless = ENDPOINT.fruitless(caller, "nothing_to_end");
     app.pace.at("submit").await;
     let begun = Instant::now();
-    // All of them or nobody: a caller that hears of an error knows that nothing has ended.
-    let ending = app.queue.submit(Lane::Ending, move |door| {
-        let ended = users.iter().map(|user| end_one(door, breadth, &issuer, user, &initiator));
-        ended.sum::<Result<usize, LedgerError>>()
+    let ending = app.submit(Lane::Ending, move |door| {
+        let orders = users.iter().map(|user| end_one(door, breadth, &issuer, user, &initiator));
+        let orders = orders.sum::<Result<usize, LedgerError>>()?;
+        if orders == 0 {
+            door.record(&fruitless)?;
+        }
+        Ok(orders)
     });
-    let ended = ending.await?;
+    let orders = ending.await?;
     app.telemetry.revoke_seconds.record(begun.elapsed());
-    for _ in 0..ended {
+    for _ in 0..orders {
         let labels = [("target", breadth.label()), ("reason", Reason::UserRequest.code())];
         app.telemetry.count("rescind_revocations_total", &labels);
     }
@@ -123,8 +132,4 @@ fn end_one(
             door.end(&Order::new(target, reason, initiator)).map(|_| 1)
         }
     }
-}
-
-fn breadth(_app: &App) -> Breadth {
-    Breadth::Sessions
 }
