@@ -6,6 +6,7 @@ mod house;
 mod others_access;
 mod refresh;
 mod replay;
+mod revoking;
 mod rules;
 mod session_api;
 mod session_limit;
