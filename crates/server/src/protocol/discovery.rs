@@ -61,6 +61,19 @@ fn methods(app: &App, with_public: bool) -> Vec<&'static str> {
         .collect()
 }
 
+fn scopes(app: &App) -> Vec<String> {
+    let mut scopes: Vec<String> = STANDARD_SCOPES.iter().map(|scope| (*scope).to_owned()).collect();
+    scopes.retain(|scope| scope != "address" && scope != "phone");
+    app.live.look(|_, configuration| {
+        for scope in configuration.apis.values().flat_map(|api| &api.scopes) {
+            if !scopes.contains(scope) {
+                scopes.push(scope.clone());
+            }
+        }
+    });
+    scopes
+}
+
 /// Its body has no room for credentials of a client, so they come in the header or by the connection; or as an access token
 /// (RFC 8414 section 2 has `Bearer` where introspection takes one).
 fn global_revocation_methods(app: &App) -> Vec<&'static str> {
@@ -76,15 +89,6 @@ fn global_revocation_methods(app: &App) -> Vec<&'static str> {
 fn describe(app: &App, mount: Mount) -> Value {
     let at = |place: Place| mount.url(&app.config, place);
     let algorithms: Vec<&str> = KEY_ALGORITHMS.iter().chain(&SECRET_ALGORITHMS).copied().collect();
-    let mut scopes: Vec<String> = STANDARD_SCOPES.iter().map(|scope| (*scope).to_owned()).collect();
-    scopes.retain(|scope| scope != "address" && scope != "phone");
-    app.live.look(|_, configuration| {
-        for scope in configuration.apis.values().flat_map(|api| &api.scopes) {
-            if !scopes.contains(scope) {
-                scopes.push(scope.clone());
-            }
-        }
-    });
     let (all, confidential) = (methods(app, true), methods(app, false));
     let mut document = json!({
         "issuer": app.config.issuer,
@@ -104,7 +108,7 @@ fn describe(app: &App, mount: Mount) -> Value {
         "ping_session_management_users_endpoint": at(Place::Users),
         "pushed_authorization_request_endpoint": at(Place::Par),
         "require_pushed_authorization_requests": false,
-        "scopes_supported": scopes,
+        "scopes_supported": scopes(app),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],

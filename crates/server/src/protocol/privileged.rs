@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    http::{StatusCode, header, request::Parts},
+    http::{header, request::Parts},
     response::{IntoResponse, Response},
 };
 use rescind_ledger::{Action, AuditEvent, Client, Initiator};
@@ -81,19 +81,18 @@ impl Endpoint {
         AuditEvent::new(Action::Order, Some(Initiator::Client(caller.id.clone())), outcome).about(self.words())
     }
 
-    /// Turns a request away, with a record unless it was only unreadable.
+    /// Turns a request away, with a record; without one it gets no answer.
     pub async fn refuse(self, app: &App, why: ProtocolError) -> Response {
-        let is_recorded = matches!(
-            why.status(),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY
-        );
-        if is_recorded {
-            let caller = origin::here().client.map(Initiator::Client);
-            if let Err(why) = app.audit_refusal(caller, &self.words(), why.code()).await {
-                return ProtocolError::from(why).into_response();
-            }
-        }
         app.telemetry.count("rescind_requests_refused_total", &[("endpoint", self.label), ("error", why.code())]);
-        why.into_response()
+        if why.status().is_server_error() {
+            return why.into_response();
+        }
+        // A public client could be anybody, and anybody could fill the disk under its name.
+        let proven = |id: &String| app.live.client(id).is_some_and(|client| !client.is_public());
+        let caller = origin::here().client.filter(proven).map(Initiator::Client);
+        match app.audit_refusal(caller, &self.words(), why.code()).await {
+            Ok(()) => why.into_response(),
+            Err(unwritten) => ProtocolError::from(unwritten).into_response(),
+        }
     }
 }

@@ -113,6 +113,7 @@ async fn j24_what_is_switched_off_says_so_and_is_not_advertised() -> Result<()> 
     let (desk, guard) =
         (with_scope(&server, "revoke_session").await?, with_scope(&server, "global_token_revocation").await?);
     for (flag, member) in [
+        ("REVOKE_TOKEN", "revocation_endpoint"),
         ("REVOKE_SESSION", "session_revocation_endpoint"),
         ("GLOBAL_TOKEN_REVOCATION", "global_token_revocation_endpoint"),
     ] {
@@ -125,6 +126,7 @@ async fn j24_what_is_switched_off_says_so_and_is_not_advertised() -> Result<()> 
                 assert!(is_on || methods.is_none(), "{member} in {document}");
             }
             let answer = match flag {
+                "REVOKE_TOKEN" => app.post(&format!("{PREFIX}/revoke"), &[("token", "unknown")]).await?,
                 "REVOKE_SESSION" => end_sessions(&desk).await?,
                 _ => end_everything(&guard, "opaque", "nobody").await?,
             };
