@@ -13,9 +13,9 @@ use crate::{
 
 const SCOPE: &str = "revoke_session";
 
-/// A client that may.
+/// A client that may, called like its scope.
 pub(crate) async fn permitted<'a>(server: &'a Server, scope: &str) -> Result<Application<'a>> {
-    let members = json!({ "redirect_uris": [], "grant_types": ["client_credentials"], "scopes": [scope] });
+    let members = json!({ "id": scope, "redirect_uris": [], "grant_types": ["client_credentials"], "scopes": [scope] });
     Application::add(server, members).await
 }
 
