@@ -224,6 +224,13 @@ pub trait Reads: Clone + Send + Sync + 'static {
     fn find_user_by_name(&self, user_name: &str) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
     /// The user whose user name, in lower case, has this SHA-256.
     fn find_user_by_name_hash(&self, hash: &Hash) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
+    /// The users with an e-mail address, at most `limit` of them, by id. Letters of either case are the same, in the part
+    /// before the `@` too: no mail system that matters keeps two people apart by case alone.
+    fn find_users_by_email(
+        &self,
+        email: &str,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<User>, StoreError>> + Send;
     /// Sessions that have not ended and, by what is stored, ran out of time by now: the longest due first.
     fn due_sessions(&self, now: Timestamp, limit: u32)
     -> impl Future<Output = Result<Vec<Session>, StoreError>> + Send;

@@ -197,6 +197,10 @@ impl Reads for SqliteReads {
         self.find("name_hash = ?1", [hash.0])
     }
 
+    async fn find_users_by_email(&self, email: &str, limit: u32) -> Result<Vec<User>, StoreError> {
+        self.each("WHERE folded_email = ?1 ORDER BY id LIMIT ?2", rusqlite::params![email.to_lowercase(), limit])
+    }
+
     async fn due_sessions(&self, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError> {
         self.each("WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2", rusqlite::params![now.0, limit])
     }
