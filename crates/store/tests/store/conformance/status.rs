@@ -155,8 +155,8 @@ pub(crate) fn a_logout_status_jwt_is_found_by_its_hash_and_by_its_id<B: Backend>
         user: Some("u".to_owned()),
         scope: String::new(),
     };
-    let by_hash = |backend: &B, name: &str| wait(backend.reads().find_owner(&hash(name))).unwrap();
-    let by_id = |backend: &B, id: &str| wait(backend.reads().find_owner_by_id(id)).unwrap();
+    let by_hash = |backend: &B, name: &str| wait(backend.reads().find_owner(&hash(name), None)).unwrap();
+    let by_id = |backend: &B, id: &str| wait(backend.reads().find_owner(&hash("nobody"), Some(id))).unwrap();
     assert_eq!(by_hash(&backend, "one"), Some(owner.clone()));
     assert_eq!(by_id(&backend, "jti two"), Some(owner.clone()));
     assert_eq!((by_id(&backend, "one"), by_hash(&backend, "jti one")), (None, None));
