@@ -12,6 +12,13 @@ use std::{
 
 use axum::http::HeaderMap;
 use rescind_ledger::Origin;
+use tracing_subscriber::{
+    field::RecordFields,
+    fmt::{
+        FormatFields,
+        format::{DefaultFields, Writer},
+    },
+};
 
 use crate::clock::fresh_id;
 
@@ -68,6 +75,24 @@ pub fn here() -> Origin {
         ip: call.ip,
     };
     PRESENT.try_with(of).unwrap_or_default()
+}
+
+/// The fields of a line of the log, with the request that the line is about. It costs those lines something, and requests
+/// without a line nothing.
+#[derive(Debug, Default)]
+pub struct LogFields(DefaultFields);
+
+impl<'w> FormatFields<'w> for LogFields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> std::fmt::Result {
+        let id = PRESENT.try_with(|call| call.correlation_id.clone()).ok();
+        match id {
+            Some(id) => {
+                self.0.format_fields(writer.by_ref(), fields)?;
+                write!(writer, " correlation_id={id}")
+            }
+            None => self.0.format_fields(writer, fields),
+        }
+    }
 }
 
 /// Notes which client the request is from.

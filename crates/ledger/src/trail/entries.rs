@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rescind_check::Position;
 use sha2::{Digest, Sha256};
 
-use crate::{AuditBody, Initiator, Reason, Target, Timestamp};
+use crate::{AuditBody, Entry, Initiator, Reason, Target, Timestamp};
 
 /// As much of a hash as tells two entries apart, whoever wrote them; there may be millions of them.
 type Mark = [u8; 16];
@@ -40,17 +40,10 @@ impl EntrySet {
     }
 
     /// Adds an entry. One that was written after the moment is left out.
-    pub fn add(
-        &mut self,
-        position: Position,
-        time: Timestamp,
-        target: &Target,
-        reason: Reason,
-        initiator: &Initiator,
-        note: Option<&str>,
-    ) {
-        if position <= self.head {
-            self.entries.insert(position, (mark(time, target, reason, initiator, note), time));
+    pub fn add(&mut self, entry: &Entry) {
+        let Entry { position, time, target, reason, initiator, note } = entry;
+        if *position <= self.head {
+            self.entries.insert(*position, (mark(*time, target, *reason, initiator, note.as_deref()), *time));
         }
     }
 

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Action, Initiator, Reason, Target, Timestamp};
+use crate::{Action, Entry, Initiator, Reason, Target, Timestamp};
 
 /// What the text of a record says; its number and time are put in front.
 fn body(seq: u64, at: i64, rest: &str) -> String {
@@ -141,9 +141,14 @@ fn position(seq: u64) -> Position {
 fn ledger(floor: u64, head: u64, entries: &[(u64, &str, i64)]) -> EntrySet {
     let mut set = EntrySet::new(position(floor), position(head));
     for (seq, session, at) in entries {
-        let target = Target::Session { session: (*session).to_owned() };
-        let initiator = Initiator::Client("web".to_owned());
-        set.add(position(*seq), Timestamp(*at), &target, Reason::Logout, &initiator, None);
+        set.add(&Entry {
+            position: position(*seq),
+            time: Timestamp(*at),
+            target: Target::Session { session: (*session).to_owned() },
+            reason: Reason::Logout,
+            initiator: Initiator::Client("web".to_owned()),
+            note: None,
+        });
     }
     set
 }
