@@ -11,7 +11,7 @@ use std::{
 };
 
 use axum::http::HeaderMap;
-use rescind_ledger::Origin;
+use rescind_ledger::{Kind, Origin};
 use tracing_subscriber::{
     field::RecordFields,
     fmt::{
@@ -56,7 +56,9 @@ impl Call {
 
 fn is_sound(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=@".contains(&byte);
-    (1..=LONGEST).contains(&text.len()) && text.bytes().all(fits)
+    // It is shown to whoever reads logs and records: a credential in the wrong header must not be.
+    let is_credential = || text.contains("eyJ") || Kind::ALL.into_iter().any(|kind| text.contains(kind.prefix()));
+    (1..=LONGEST).contains(&text.len()) && text.bytes().all(fits) && !is_credential()
 }
 
 /// Unique without being random: drawn once for a process, then counted, for every request needs one.
@@ -114,7 +116,7 @@ mod tests {
     #[test]
     fn a_sound_id_is_taken_over_and_any_other_replaced() {
         assert_eq!(&*call("7e9c-A_1.b:2").correlation_id, "7e9c-A_1.b:2");
-        for wrong in ["", "a b", "a\"b", "x".repeat(LONGEST + 1).as_str()] {
+        for wrong in ["", "a b", "a\"b", "x".repeat(LONGEST + 1).as_str(), "rsc_at_AAAA", "a.eyJhbGci.b"] {
             assert!(call(wrong).correlation_id.starts_with("r_"), "{wrong}");
         }
         assert_ne!(call("").correlation_id, call("").correlation_id);
@@ -129,5 +131,34 @@ mod tests {
         });
         let seen = seen.await;
         assert_eq!((seen.correlation_id.as_deref(), seen.client.as_deref()), (Some("abc"), Some("web")));
+    }
+
+    /// Keeps what is logged.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<parking_lot::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_of_the_log_names_its_request_and_one_of_no_request_none() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+        let _here = tracing::subscriber::set_default(log.fmt_fields(LogFields::default()).finish());
+        tracing::warn!(number = 1, "before");
+        call("abc").answer(async { tracing::warn!(number = 2, "within") }).await;
+        let text = String::from_utf8(kept.0.lock().clone()).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].ends_with("before number=1"), "{text}");
+        assert!(lines[1].ends_with("within number=2 correlation_id=abc"), "{text}");
     }
 }

@@ -33,6 +33,8 @@ struct Checker {
     issuer: Option<String>,
     /// The newest head that was seen, and its signature.
     newest: Option<(u64, Signature)>,
+    /// How many heads the trail has.
+    heads: u64,
     /// Heads whose keys are gone.
     by_old_keys: u64,
     faults: Vec<String>,
@@ -42,13 +44,14 @@ struct Checker {
 /// What was found.
 struct Outcome {
     report: TrailReport,
+    heads: u64,
     faults: Vec<String>,
     notes: Vec<String>,
 }
 
 impl Checker {
     fn begin(trail: TrailCheck, keys: Option<KeySet>, issuer: Option<String>) -> Self {
-        Self { trail, keys, issuer, newest: None, by_old_keys: 0, faults: Vec::new(), notes: Vec::new() }
+        Self { trail, keys, issuer, newest: None, heads: 0, by_old_keys: 0, faults: Vec::new(), notes: Vec::new() }
     }
 
     fn vouch(&mut self, signed: &SignedHead, witness: String) {
@@ -68,20 +71,17 @@ impl Checker {
 
     /// A head of the trail itself.
     fn own_head(&mut self, signed: &SignedHead) {
+        self.heads += 1;
         self.vouch(signed, format!("the signed head of record {}", signed.head.seq));
     }
 
     fn records(&mut self, records: &[AuditRecord], heads: &[SignedHead]) {
         let mut heads = heads.iter().peekable();
-        let at = self.trail.head().seq;
-        while let Some(signed) = heads.next_if(|signed| signed.head.seq <= at) {
-            self.own_head(signed);
-        }
         for record in records {
-            self.trail.take(record);
             while let Some(signed) = heads.next_if(|signed| signed.head.seq <= record.seq) {
                 self.own_head(signed);
             }
+            self.trail.take(record);
         }
     }
 
@@ -107,7 +107,7 @@ impl Checker {
             faults.push(format!("and {} more", report.more_faults));
         }
         faults.append(&mut self.faults);
-        Outcome { report, faults, notes: self.notes }
+        Outcome { report, heads: self.heads, faults, notes: self.notes }
     }
 }
 
@@ -122,7 +122,7 @@ impl Outcome {
                 0 => println!("there is no record"),
                 count => println!("records {first} to {last}: {count} read"),
             }
-            println!("signed heads that lie on the chain: {}", report.heads);
+            println!("signed heads: {}", self.heads);
             if let Some(entries) = report.entries {
                 println!("revocations with the record of their order: {entries}");
             }
@@ -147,7 +147,7 @@ impl Outcome {
             "last": report.end.seq,
             "hash": report.end.hash.base64url(),
             "records": report.records,
-            "heads": report.heads,
+            "heads": self.heads,
             "revocations": report.entries,
             "faults": self.faults,
             "notes": self.notes,
