@@ -207,9 +207,13 @@ pub trait Reads: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<(RefreshToken, Grant)>, StoreError>> + Send;
     /// Whether a refresh token has been used, and so replaced.
     fn refresh_token_used(&self, hash: &Hash) -> impl Future<Output = Result<bool, StoreError>> + Send;
-    /// Whose a refresh token or an access token is, by its hash: one question, whatever the answer, so that neither the kind of a
-    /// token nor whether it exists can be told from how it is looked for.
-    fn find_owner(&self, hash: &Hash) -> impl Future<Output = Result<Option<CredentialOwner>, StoreError>> + Send;
+    /// Whose a refresh token or an access token is, by its hash, or by the id of an access token if one is given: one question,
+    /// whatever the answer, so that neither the kind of a token nor whether it exists can be told from how it is looked for.
+    fn find_owner(
+        &self,
+        hash: &Hash,
+        id: Option<&str>,
+    ) -> impl Future<Output = Result<Option<CredentialOwner>, StoreError>> + Send;
     fn find_grant(&self, id: &str) -> impl Future<Output = Result<Option<Grant>, StoreError>> + Send;
     fn find_code(&self, hash: &Hash) -> impl Future<Output = Result<Option<Code>, StoreError>> + Send;
     fn find_pushed_request(
@@ -228,6 +232,13 @@ pub trait Reads: Clone + Send + Sync + 'static {
     fn find_user_by_name(&self, user_name: &str) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
     /// The user whose user name, in lower case, has this SHA-256.
     fn find_user_by_name_hash(&self, hash: &Hash) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
+    /// The users with an e-mail address, at most `limit` of them, by id. Letters of either case are the same, in the part
+    /// before the `@` too: no mail system that matters keeps two people apart by case alone.
+    fn find_users_by_email(
+        &self,
+        email: &str,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<User>, StoreError>> + Send;
     /// Sessions that have not ended and, by what is stored, ran out of time by now: the longest due first.
     fn due_sessions(&self, now: Timestamp, limit: u32)
     -> impl Future<Output = Result<Vec<Session>, StoreError>> + Send;

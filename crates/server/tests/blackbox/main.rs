@@ -2,10 +2,12 @@
 
 mod application;
 mod clients;
+mod others_access;
 mod parts;
 mod person;
 mod registration;
 mod revocation;
+mod revocation_settings;
 mod server;
 mod tls;
 

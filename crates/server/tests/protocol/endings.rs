@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use crate::{
     application::{Answer, Application},
     browsing::{address, go, open, part, redeem},
-    devices,
+    devices, global_token_revocation,
     person::Person,
+    revoke_session::permitted,
     server::{PASSWORD, Server, USER_NAME},
 };
 
@@ -26,13 +27,15 @@ enum Way {
     DeviceSwitchedOff,
     AccessTokenRevoked,
     RefreshTokenRevoked,
+    SessionsRevoked,
+    EverythingRevoked,
     /// The last for its client.
     ClientRemoved,
     /// The last for its user.
     UserRemoved,
 }
 
-const WAYS: [Way; 13] = [
+const WAYS: [Way; 15] = [
     Way::RefreshTokenReuse,
     Way::CodeReplay,
     Way::Logout,
@@ -44,6 +47,8 @@ const WAYS: [Way; 13] = [
     Way::DeviceSwitchedOff,
     Way::AccessTokenRevoked,
     Way::RefreshTokenRevoked,
+    Way::SessionsRevoked,
+    Way::EverythingRevoked,
     Way::ClientRemoved,
     Way::UserRemoved,
 ];
@@ -110,6 +115,10 @@ impl Way {
             Self::AccessTokenRevoked | Self::RefreshTokenRevoked => {
                 (grant, "user_request", json!({ "kind": "client", "id": app.id }))
             }
+            Self::SessionsRevoked => (session, "user_request", json!({ "kind": "client", "id": "revoke_session" })),
+            Self::EverythingRevoked => {
+                (user, "user_request", json!({ "kind": "client", "id": "global_token_revocation" }))
+            }
         }
     }
 
@@ -124,6 +133,17 @@ impl Way {
             }
             Self::AccessTokenRevoked => ensure!(app.revoke(&held.access, None).await?.status == 200),
             Self::RefreshTokenRevoked => ensure!(app.revoke(&held.refresh, None).await?.status == 200),
+            Self::SessionsRevoked => {
+                let desk = permitted(app.server, "revoke_session").await?;
+                let user = held.user.as_str().context("no sub")?;
+                let fields = [("user_criterion_key", "sub"), ("user_criterion_value", user)];
+                ensure!(desk.post("/revoke_session", &fields).await?.status == 200);
+            }
+            Self::EverythingRevoked => {
+                let guard = permitted(app.server, global_token_revocation::SCOPE).await?;
+                let sub_id = json!({ "format": "iss_sub", "iss": app.server.issuer, "sub": held.user });
+                global_token_revocation::is_done(&global_token_revocation::ask(&guard, &sub_id).await?);
+            }
             _ => {
                 let (method, path, body) = self.order(app, held)?;
                 app.server.administer(method, &path, &body).await?;

@@ -3,12 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 mod house;
+mod others_access;
 mod refresh;
 mod replay;
+mod revoking;
 mod rules;
 mod session_api;
 mod session_limit;
 mod sessions;
+mod settings;
 mod targets;
 mod time;
 mod time_property;
