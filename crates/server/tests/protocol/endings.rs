@@ -178,6 +178,8 @@ impl Way {
             Self::RefreshTokenReuse | Self::CodeReplay | Self::AccessTokenRevoked | Self::RefreshTokenRevoked => {
                 (json!(app.id), json!("127.0.0.1"))
             }
+            Self::SessionsRevoked => (json!("revoke_session"), json!("127.0.0.1")),
+            Self::EverythingRevoked => (json!("global_token_revocation"), json!("127.0.0.1")),
             Self::Logout => (Value::Null, json!("127.0.0.1")),
             _ => (Value::Null, Value::Null),
         }
