@@ -19,11 +19,13 @@ pub enum Kind {
     LogoutStatus,
     /// What says who has stopped honouring what, and when.
     Receipt,
+    /// The last record of the audit trail, as of a moment.
+    AuditHead,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AccessToken,
         Self::IdToken,
         Self::LogoutToken,
@@ -32,6 +34,7 @@ impl Kind {
         Self::StatusList,
         Self::LogoutStatus,
         Self::Receipt,
+        Self::AuditHead,
     ];
 
     /// The `typ` of the header, without `application/`.
@@ -45,6 +48,7 @@ impl Kind {
             Self::StatusList => "statuslist+jwt",
             Self::LogoutStatus => "logout-status+jwt",
             Self::Receipt => "rescind-receipt+jwt",
+            Self::AuditHead => "rescind-audit-head+jwt",
         }
     }
 }

@@ -56,6 +56,9 @@ pub async fn authorize(
     let record = known.view()?;
     let client = app.live.client(record.client).filter(|client| client.enabled).ok_or_else(refused)?;
     origin::note_client(&client.id);
+    if form.find("client_id").is_some_and(|named| named != client.id) {
+        return Err(ProtocolError::invalid_request("client_id is not the client that authenticates"));
+    }
     // A token about a user says what that user let the client do, not what the client may do to others.
     if record.user.is_some() || !has_scope(record.scope, scope) {
         return Err(ProtocolError::insufficient_scope(scope));

@@ -118,6 +118,7 @@ const NOT_A_MOMENT: &str = "`time` is a number of seconds since 1970";
 const LATEST: i64 = 1 << 40;
 
 /// A list on its way out.
+#[derive(Clone, Copy)]
 struct Shown<'a> {
     id: &'a str,
     list: &'a Packed,

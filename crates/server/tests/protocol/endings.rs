@@ -172,6 +172,19 @@ impl Way {
         Ok((Method::PATCH, change.0, change.1))
     }
 
+    /// Which client asked, and from where; an administrator came by the socket.
+    fn comes_from(self, app: &Application<'_>) -> (Value, Value) {
+        match self {
+            Self::RefreshTokenReuse | Self::CodeReplay | Self::AccessTokenRevoked | Self::RefreshTokenRevoked => {
+                (json!(app.id), json!("127.0.0.1"))
+            }
+            Self::SessionsRevoked => (json!("revoke_session"), json!("127.0.0.1")),
+            Self::EverythingRevoked => (json!("global_token_revocation"), json!("127.0.0.1")),
+            Self::Logout => (Value::Null, json!("127.0.0.1")),
+            _ => (Value::Null, Value::Null),
+        }
+    }
+
     /// The refresh token that was good a moment before the ending.
     async fn last_refresh_token(self, app: &Application<'_>, held: &Held) -> Result<String> {
         match self {
@@ -197,6 +210,16 @@ impl Way {
 async fn entries(server: &Server) -> Result<Vec<Value>> {
     let shown = server.administer(Method::GET, "/revocations?limit=200", &Value::Null).await?;
     shown["items"].as_array().cloned().context("no items")
+}
+
+/// The one record of the order that wrote an entry.
+async fn record(server: &Server, entry: &Value) -> Result<Value> {
+    let orders = server.administer(Method::GET, "/audit?action=order&outcome=ended&limit=200", &Value::Null).await?;
+    let orders = orders["items"].as_array().context("no items")?;
+    let mut of_entry = orders.iter().filter(|record| record["position"] == entry["position"]);
+    let record = of_entry.next().context("no record")?.clone();
+    ensure!(of_entry.next().is_none(), "two records of one ending");
+    Ok(record)
 }
 
 /// Whatever was done to the person and the device is undone for the next way.
@@ -225,6 +248,12 @@ async fn every_ending_that_nobody_ordered_is_one_entry_with_its_reason_and_initi
         let (entry, (target, reason, initiator)) = (&after[0], way.writes(&app, &held));
         let written = (&entry["target"], &entry["reason"], &entry["initiator"]);
         assert_eq!(written, (&target, &json!(reason), &initiator), "{way:?}");
+        let record = record(&server, entry).await?;
+        let told = (&record["target"], &record["reason"], &record["actor"], &record["at"]);
+        assert_eq!(told, (&target, &json!(reason), &initiator, &entry["time"]), "{way:?}");
+        assert!(record["correlation_id"].is_string(), "{way:?}: {record}");
+        let (client, ip) = way.comes_from(&app);
+        assert_eq!((&record["client"], &record["ip"]), (&client, &ip), "{way:?}");
         way.is_over(&app, &held, &refresh_token).await?;
         assert_eq!(entries(&server).await?.len(), after.len(), "{way:?}: trying what is dead writes nothing more");
         if way != Way::UserRemoved {

@@ -16,6 +16,7 @@ mod page;
 mod account;
 mod administering;
 mod assertions;
+mod auditing;
 mod browsing;
 mod certificates;
 mod client_authentication;

@@ -269,15 +269,21 @@ impl Reads for SqliteReads {
         self.each("WHERE seq > ?1 ORDER BY seq LIMIT ?2", rusqlite::params![seq.cast_signed(), limit])
     }
 
+    async fn audit_before(&self, seq: Option<u64>, limit: u32) -> Result<Vec<AuditRecord>, StoreError> {
+        let before = seq.map_or(i64::MAX, u64::cast_signed);
+        self.each("WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2", rusqlite::params![before, limit])
+    }
+
     async fn audit_span(&self) -> Result<(AuditHead, AuditHead), StoreError> {
-        self.read(|connection| {
-            let floor = audit::floor(connection).within("meta")?;
-            Ok((floor, audit::head(connection).within("audit")?))
-        })
+        self.read(|connection| audit::span(connection).within("audit"))
     }
 
     async fn signed_heads(&self, seq: u64, limit: u32) -> Result<Vec<SignedHead>, StoreError> {
         self.each("WHERE seq > ?1 ORDER BY seq LIMIT ?2", rusqlite::params![seq.cast_signed(), limit])
+    }
+
+    async fn newest_signed_head(&self) -> Result<Option<SignedHead>, StoreError> {
+        Ok(self.each("ORDER BY seq DESC LIMIT 1", [])?.pop())
     }
 
     async fn setting_changes(

@@ -1,8 +1,8 @@
 //! The one write transaction: the ledger's verbs in SQL.
 
 use rescind_ledger::{
-    AccessToken, Api, AuditHead, AuditRecord, Authentication, Client, Code, Consent, Device, Entry, Grant, Hash,
-    HorizonFact, Initiator, LogoutStatusJwt, Mark, Position, PushedRequest, RefreshToken, Sealed, Session,
+    AccessToken, Api, AuditHead, AuditRecord, Authentication, Client, Code, Consent, Device, Entry, ForgottenAudit,
+    Grant, Hash, HorizonFact, Initiator, LogoutStatusJwt, Mark, Position, PushedRequest, RefreshToken, Sealed, Session,
     SessionClock, SettingChange, SignedHead, StatusReference, StoreError, Swept, Target, Timestamp, Tx, Use, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
@@ -192,7 +192,7 @@ impl Tx for SqliteTx<'_> {
         )
     }
 
-    fn forget_audit(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    fn forget_audit(&mut self, before: Timestamp, limit: u32) -> Result<ForgottenAudit, StoreError> {
         self.attempt("audit", |connection| audit::forget(connection, before, limit))
     }
 
