@@ -3,8 +3,8 @@
 use super::{
     Access, Recorded, Route,
     Verb::{Delete, Get, Patch, Post},
-    apis, audit, clients, devices, entries, explain, keys, listings, preview, registration_tokens, revocations, sessions,
-    settings, status, users,
+    apis, audit, clients, devices, entries, explain, keys, listings, preview, registration_tokens, revocations,
+    sessions, settings, status, users,
 };
 
 /// Turns an `async fn` into the table's kind of handler.

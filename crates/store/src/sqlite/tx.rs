@@ -1,9 +1,9 @@
 //! The one write transaction: the ledger's verbs in SQL.
 
 use rescind_ledger::{
-    AccessToken, Api, AuditHead, AuditRecord, Authentication, Client, Code, Consent, Device, Entry, ForgottenAudit, Grant,
-    Hash, HorizonFact, Initiator, Mark, Position, PushedRequest, RefreshToken, Sealed, Session, SessionClock, SettingChange,
-    SignedHead, StoreError, Swept, Target, Timestamp, Tx, Use, User,
+    AccessToken, Api, AuditHead, AuditRecord, Authentication, Client, Code, Consent, Device, Entry, ForgottenAudit,
+    Grant, Hash, HorizonFact, Initiator, Mark, Position, PushedRequest, RefreshToken, Sealed, Session, SessionClock,
+    SettingChange, SignedHead, StoreError, Swept, Target, Timestamp, Tx, Use, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::Serialize;
