@@ -17,6 +17,7 @@ mod port;
 mod records;
 mod redeem;
 mod refresh;
+mod script;
 mod secret;
 mod session_validation;
 mod session_view;
@@ -42,6 +43,7 @@ pub use records::{
 };
 pub use redeem::{Redeemed, redeem};
 pub use refresh::{Presented, Refreshed, refresh, successor};
+pub use script::{Script, Scripts};
 pub use secret::{Hash, Kind, Malformed, Secret};
 pub use session_validation::SessionValidation;
 pub use session_view::SessionView;

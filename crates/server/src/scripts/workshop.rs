@@ -1,0 +1,98 @@
+//! Where scripts are run: beside the workers that serve requests, a bounded number at once, each compiled once.
+
+use std::{collections::HashMap, sync::Arc, thread, time::Instant};
+
+use parking_lot::Mutex;
+use rescind_ledger::Script;
+use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+
+use super::{Event, Failure, Fate, Interpreter, OnFailure, Prepared, Ruling, Run, Terms, Watch, ruling::ask};
+
+/// The most interpreters; more than the cores of a small machine gains nothing, and each may use its share of memory.
+const MOST_AT_ONCE: usize = 8;
+
+/// Interpreters that wait for work, and the scripts that were compiled.
+pub struct Workshop {
+    watch: Watch,
+    idle: Mutex<Vec<Interpreter>>,
+    prepared: Mutex<HashMap<String, Arc<Prepared>>>,
+    slots: Arc<Semaphore>,
+}
+
+impl Default for Workshop {
+    fn default() -> Self {
+        let begun = Instant::now();
+        Self::new(Arc::new(move || begun.elapsed()), thread::available_parallelism().map_or(2, usize::from))
+    }
+}
+
+impl Workshop {
+    /// One whose scripts are timed by this watch, of which so many run at once.
+    #[must_use]
+    pub fn new(watch: Watch, at_once: usize) -> Self {
+        let slots = Arc::new(Semaphore::new(at_once.clamp(1, MOST_AT_ONCE)));
+        Self { watch, idle: Mutex::default(), prepared: Mutex::default(), slots }
+    }
+
+    /// Asks the scripts about an event.
+    pub async fn ask(
+        self: &Arc<Self>,
+        scripts: &Arc<[Arc<Script>]>,
+        event: Event,
+        issuer: &str,
+        terms: Terms,
+    ) -> Ruling {
+        let target = event.target.clone();
+        // Whoever does not get a place within the time of a run would be late with the answer in any case.
+        let Ok(Ok(slot)) = timeout(terms.time, self.slots.clone().acquire_owned()).await else {
+            return unanswered(scripts, target, Failure::Busy, terms.on_failure);
+        };
+        let (workshop, asked, issuer) = (self.clone(), scripts.clone(), issuer.to_owned());
+        let asking = spawn_blocking(move || {
+            let _slot = slot;
+            workshop.ask_here(&asked, &Arc::new(event), &issuer, terms)
+        });
+        match asking.await {
+            Ok(ruling) => ruling,
+            // The runtime is being shut down.
+            Err(_) => unanswered(scripts, target, Failure::Panicked, terms.on_failure),
+        }
+    }
+
+    fn ask_here(&self, scripts: &[Arc<Script>], event: &Arc<Event>, issuer: &str, terms: Terms) -> Ruling {
+        let prepared: Vec<_> = scripts.iter().map(|script| self.prepare(script)).collect();
+        let waiting = self.idle.lock().pop();
+        let interpreter = waiting.unwrap_or_else(|| Interpreter::new(self.watch.clone()));
+        let ruling = ask(&interpreter, &prepared, event, issuer, terms);
+        self.idle.lock().push(interpreter);
+        ruling
+    }
+
+    /// The compiled form of a script, made now if it is not there.
+    fn prepare(&self, script: &Arc<Script>) -> Arc<Prepared> {
+        let is_same =
+            |known: &&Arc<Prepared>| known.script.version == script.version && known.script.source == script.source;
+        if let Some(known) = self.prepared.lock().get(&script.name).filter(is_same) {
+            return known.clone();
+        }
+        let fresh = Arc::new(Prepared::new(script.clone()));
+        self.prepared.lock().insert(script.name.clone(), fresh.clone());
+        fresh
+    }
+}
+
+/// Nobody was asked, which counts as a failure of the first of them.
+fn unanswered(
+    scripts: &[Arc<Script>],
+    target: Option<rescind_ledger::Target>,
+    why: Failure,
+    on_failure: OnFailure,
+) -> Ruling {
+    let first = scripts.first();
+    let run = |script: &Arc<Script>| Run { name: script.name.clone(), version: script.version, outcome: Err(why) };
+    let fate = match on_failure {
+        OnFailure::Refuse => Fate::Failed,
+        OnFailure::GoOn => Fate::Allowed(target),
+    };
+    Ruling { runs: first.map(run).into_iter().collect(), fate }
+}
