@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use rescind_ledger::Reason;
 
-use super::sessions::SessionsCommand;
+use super::{script::ScriptCommand, sessions::SessionsCommand};
 
 /// Issues OAuth 2 and OpenID Connect tokens and sessions, and takes them back.
 #[derive(Debug, Parser)]
@@ -110,6 +110,11 @@ pub(super) enum Command {
     RegistrationToken {
         #[command(subcommand)]
         command: RegistrationTokenCommand,
+    },
+    /// Scripts that are asked before a revocation is written.
+    Script {
+        #[command(subcommand)]
+        command: ScriptCommand,
     },
     /// Says where the server stands.
     Status,

@@ -16,7 +16,7 @@ pub use event::{Endpoint, Event, Headers};
 pub use failure::{Failure, NotAScript};
 pub use interpreter::{Compiled, Interpreter, Watch, compile};
 pub use ruling::{Fate, OnFailure, Prepared, Ruling, Run, Terms, ask};
-pub use samples::samples;
+pub use samples::try_out;
 pub use workshop::Workshop;
 
 #[cfg(test)]

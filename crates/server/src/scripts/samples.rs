@@ -1,13 +1,44 @@
 //! Events to try a script with before it is stored.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use rescind_ledger::{Client, ClientAuthMethod, Target, Timestamp};
+use std::{sync::Arc, time::Duration};
 
-use super::{Endpoint, Event, Headers};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use rescind_ledger::{Client, ClientAuthMethod, Initiator, Script, Target, Timestamp};
+
+use super::{Endpoint, Event, Headers, Interpreter, NotAScript, OnFailure, Prepared, Run, Terms, Watch, ask, compile};
+
+/// Tries a source on every sample.
+///
+/// # Errors
+/// [`NotAScript`] if it does not compile.
+pub fn try_out(
+    source: &str,
+    client: &str,
+    watch: Watch,
+    time: Duration,
+) -> Result<Vec<(&'static str, Run)>, NotAScript> {
+    const ISSUER: &str = "https://issuer.example";
+    compile(source)?;
+    let script = Prepared::new(Arc::new(Script {
+        name: "sample".to_owned(),
+        version: 0,
+        source: source.into(),
+        order: 0,
+        enabled: true,
+        stored_at: Timestamp(0),
+        stored_by: Initiator::System("check".to_owned()),
+    }));
+    let (scripts, interpreter) = ([Arc::new(script)], Interpreter::new(watch));
+    let terms = Terms { time, on_failure: OnFailure::Refuse };
+    let asked = samples(client, ISSUER).into_iter().flat_map(|(words, event)| {
+        let ruling = ask(&interpreter, &scripts, &Arc::new(event), ISSUER, terms);
+        ruling.runs.into_iter().map(move |run| (words, run))
+    });
+    Ok(asked.collect())
+}
 
 /// One event of each kind that there is, with a few words for what it is. `client` is who asks.
-#[must_use]
-pub fn samples(client: &str, issuer: &str) -> Vec<(&'static str, Event)> {
+fn samples(client: &str, issuer: &str) -> Vec<(&'static str, Event)> {
     let by = |method, endpoint| {
         let client = Client::new(client.to_owned(), client.to_owned(), method, Timestamp(0));
         Event { headers: headers(&[]), address: Some([192, 0, 2, 1].into()), ..Event::new(endpoint, &client) }

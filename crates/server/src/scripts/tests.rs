@@ -15,6 +15,7 @@ use rescind_ledger::{Client, ClientAuthMethod, Initiator, Script, Scripts, Targe
 use super::*;
 
 mod decisions;
+mod examples;
 mod limits;
 mod ruling;
 mod sandbox;
