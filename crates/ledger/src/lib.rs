@@ -6,6 +6,7 @@
 
 mod alive;
 mod change;
+mod change_script;
 mod configuration;
 mod door;
 mod entry;
@@ -29,6 +30,7 @@ mod writer;
 
 pub use alive::{Inactive, SessionClock};
 pub use change::{ClientChange, UserChange};
+pub use change_script::ScriptChange;
 pub use configuration::{Configuration, ConfigurationChange};
 pub use door::{Door, Ended};
 pub use entry::Entry;
@@ -43,7 +45,7 @@ pub use records::{
 };
 pub use redeem::{Redeemed, redeem};
 pub use refresh::{Presented, Refreshed, refresh, successor};
-pub use script::{Script, Scripts};
+pub use script::{Script, ScriptVersion, Scripts};
 pub use secret::{Hash, Kind, Malformed, Secret};
 pub use session_validation::SessionValidation;
 pub use session_view::SessionView;

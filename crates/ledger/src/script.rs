@@ -19,6 +19,16 @@ pub struct Script {
     pub stored_by: Initiator,
 }
 
+/// A version of a script as it was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptVersion {
+    pub name: String,
+    pub version: u32,
+    pub source: String,
+    pub stored_at: Timestamp,
+    pub stored_by: Initiator,
+}
+
 /// The scripts there are, and those that are asked.
 #[derive(Clone, Debug, Default)]
 pub struct Scripts {
@@ -87,6 +97,15 @@ impl Scripts {
         // By name they are already, and sorting keeps it.
         enabled.sort_by_key(|script| script.order);
         self.enabled = enabled.into();
+    }
+}
+
+impl FromIterator<Script> for Scripts {
+    fn from_iter<I: IntoIterator<Item = Script>>(scripts: I) -> Self {
+        let all = scripts.into_iter().map(|script| (script.name.clone(), Arc::new(script))).collect();
+        let mut scripts = Self { all, ..Self::default() };
+        scripts.sort();
+        scripts
     }
 }
 

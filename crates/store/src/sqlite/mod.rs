@@ -6,6 +6,7 @@ mod forget;
 mod listing;
 mod open;
 mod reads;
+mod scripts;
 mod tx;
 
 use std::path::{Path, PathBuf};
@@ -171,6 +172,7 @@ impl Store for Sqlite {
             apis: apis.into_iter().map(|api| (api.audience.clone(), api.into())).collect(),
             disabled_users: users.into_iter().collect(),
             disabled_devices: devices.into_iter().collect(),
+            scripts: scripts::all(connection).within(scripts::TABLE)?.into_iter().collect(),
             position: self.mark()?.head,
         })
     }

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use parking_lot::{Condvar, Mutex};
 use rescind_ledger::{
     AccessToken, Authentication, Code, Consent, Device, Entry, Filter, Grant, Hash, HorizonFact, Page, Position,
-    PushedRequest, Reads, RefreshToken, Sealed, Session, StoreError, Timestamp, User,
+    PushedRequest, Reads, RefreshToken, ScriptVersion, Sealed, Session, StoreError, Timestamp, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params};
 
@@ -235,6 +235,10 @@ impl Reads for SqliteReads {
             let rows = statement.query_map([limit], |row| Cells::of(row).position()).within("outbox")?;
             rows.collect::<rusqlite::Result<_>>().within("outbox")
         })
+    }
+
+    async fn script_versions(&self, name: &str) -> Result<Vec<ScriptVersion>, StoreError> {
+        self.each("WHERE name = ?1 ORDER BY version DESC", [name])
     }
 
     async fn secrets(&self) -> Result<Vec<(String, Sealed)>, StoreError> {
