@@ -4,8 +4,8 @@ use super::{
     Access::{Read, Revoke, Write},
     Route,
     Verb::{Delete, Get, Patch, Post},
-    apis, clients, devices, entries, explain, keys, listings, preview, registration_tokens, revocations, sessions,
-    status, users,
+    apis, clients, devices, entries, explain, keys, listings, preview, registration_tokens, revocations, scripts,
+    sessions, status, users,
 };
 
 /// Turns an `async fn` into the table's kind of handler.
@@ -59,6 +59,12 @@ pub static ROUTES: &[Route] = &[
     route!(Post "/introspect", Read, explain::introspect, "Says of a token what an API would hear (RFC 7662)."),
     route!(Get "/keys", Read, keys::list, "Lists the signing keys."),
     route!(Post "/keys", Write, keys::rotate, "Signs with fresh keys from now on."),
+    route!(Post "/scripts", Write, scripts::put, "Adds a script, or stores another version of it."),
+    route!(Get "/scripts", Read, scripts::list, "Lists the scripts that are asked before a revocation is written."),
+    route!(Get "/scripts/{id}", Read, scripts::show, "Shows a script, or the one of its versions in the query."),
+    route!(Get "/scripts/{id}/versions", Read, scripts::versions, "Lists every version of a script."),
+    route!(Patch "/scripts/{id}", Write, scripts::change, "Switches a script on or off, or changes its order or source."),
+    route!(Delete "/scripts/{id}", Write, scripts::remove, "Takes a script out of use; its versions are kept."),
     route!(Post "/initial-access-tokens", Write, registration_tokens::issue, "Makes a token for registering clients."),
     route!(Get "/initial-access-tokens", Read, registration_tokens::list, "Lists tokens for registering clients."),
     route!(Delete "/initial-access-tokens/{id}", Write, registration_tokens::withdraw, "Takes back such a token."),

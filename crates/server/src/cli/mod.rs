@@ -85,7 +85,7 @@ async fn remote(globals: &Globals, command: Command) -> Result<(), Failure> {
         Command::Revocations { command } => issued::revocations(globals, &server, command).await,
         Command::Keys { command } => issued::keys(globals, &server, command).await,
         Command::RegistrationToken { command } => configure::registration_token(globals, &server, command).await,
-        Command::Script { .. } => Ok(()),
+        Command::Script { command } => script::run(globals, &server, command).await,
         Command::Status => issued::status(globals, &server).await,
         Command::Serve
         | Command::Demo(_)
