@@ -7,7 +7,7 @@ use std::{
 
 use rescind_check::Position;
 
-use crate::{Api, Client, Script, Scripts};
+use crate::{Api, Client, Script, Scripts, Settings};
 
 /// A snapshot of the configuration, held in memory beside the index and changed under the same lock.
 #[derive(Clone, Debug)]
@@ -19,6 +19,7 @@ pub struct Configuration {
     pub disabled_devices: HashSet<String>,
     /// What is asked before a revocation is written.
     pub scripts: Scripts,
+    pub settings: Arc<Settings>,
     /// The ledger position this snapshot belongs to. A stamp is never above it (DESIGN rule 4).
     pub position: Position,
 }
@@ -33,6 +34,7 @@ pub enum ConfigurationChange {
     Device { device: String, enabled: bool },
     Script(Arc<Script>),
     ScriptGone(String),
+    Settings(Arc<Settings>),
     User { user: String, enabled: bool },
 }
 
@@ -44,6 +46,7 @@ impl Default for Configuration {
             disabled_users: HashSet::new(),
             disabled_devices: HashSet::new(),
             scripts: Scripts::default(),
+            settings: Arc::default(),
             position: Position::START,
         }
     }
@@ -70,6 +73,7 @@ impl Configuration {
             }
             ConfigurationChange::Script(script) => self.scripts.put(script),
             ConfigurationChange::ScriptGone(name) => self.scripts.remove(&name),
+            ConfigurationChange::Settings(settings) => self.settings = settings,
             ConfigurationChange::User { user, enabled } => switch(&mut self.disabled_users, user, enabled),
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod audit;
 pub mod background;
 mod body;
 pub mod cli;
@@ -12,6 +13,7 @@ pub mod egress;
 pub mod external_id;
 pub mod keys;
 pub mod master_key;
+pub mod origin;
 pub mod pace;
 pub mod peer;
 pub mod places;

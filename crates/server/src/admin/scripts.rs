@@ -51,7 +51,7 @@ async fn store(call: &Call, name: String, change: ScriptChange) -> Result<Script
         compiled.map_err(|why| Problem::refused(format!("not a script: {why}")))?;
     }
     let initiator = call.initiator.clone();
-    Ok(call.app.queue.submit(Lane::Issuing, move |door| door.put_script(&name, &change, &initiator)).await?)
+    Ok(call.app.submit(Lane::Issuing, move |door| door.put_script(&name, &change, &initiator)).await?)
 }
 
 pub(super) async fn list(call: Call) -> Result<Response, Problem> {
@@ -85,7 +85,7 @@ pub(super) async fn versions(call: Call) -> Result<Response, Problem> {
 
 pub(super) async fn remove(call: Call) -> Result<Response, Problem> {
     let (name, initiator) = (load(&call.app, call.id()?)?.name, call.initiator.clone());
-    let gone = call.app.queue.submit(Lane::Issuing, move |door| door.remove_script(&name, &initiator)).await?;
+    let gone = call.app.submit(Lane::Issuing, move |door| door.remove_script(&name, &initiator)).await?;
     Ok(ok(&json!({ "name": gone.name, "version": gone.version, "removed": true })))
 }
 

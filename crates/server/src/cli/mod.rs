@@ -14,6 +14,7 @@ mod revoke;
 mod script;
 pub mod serve;
 mod sessions;
+mod settings;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -86,6 +87,7 @@ async fn remote(globals: &Globals, command: Command) -> Result<(), Failure> {
         Command::Keys { command } => issued::keys(globals, &server, command).await,
         Command::RegistrationToken { command } => configure::registration_token(globals, &server, command).await,
         Command::Script { command } => script::run(globals, &server, command).await,
+        Command::Settings { command } => settings::run(globals, &server, command).await,
         Command::Status => issued::status(globals, &server).await,
         Command::Serve
         | Command::Demo(_)

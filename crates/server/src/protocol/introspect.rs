@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use rescind_jose::Kind as JwtKind;
-use rescind_ledger::{Client, Grant, Hash, Reads, RefreshToken, Timestamp, TokenView};
+use rescind_ledger::{Client, Feature, Grant, Hash, Reads, RefreshToken, Timestamp, TokenView};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -17,6 +17,7 @@ use crate::{
     protocol::{
         client_auth::authenticate,
         error::{ProtocolError, answer, json_response},
+        feature,
         form::read_form,
     },
     touch,
@@ -35,6 +36,7 @@ pub async fn introspect(State(app): State<Arc<App>>, request: Request) -> Respon
 }
 
 async fn respond(app: &App, request: Request) -> Result<Response, ProtocolError> {
+    feature::require(app, Feature::Introspection)?;
     let (parts, form) = read_form(request, app.config.limits.body_bytes).await?;
     let caller = authenticate(app, &parts, &form).await?;
     if caller.client.is_public() {

@@ -75,7 +75,7 @@ pub async fn end_grant(app: &App, grant: String, client: &Client) -> Result<(), 
     let order = Order::new(Target::Grant { grant }, Reason::UserRequest, Initiator::Client(client.id.clone()));
     app.pace.at("submit").await;
     let begun = Instant::now();
-    app.queue.submit(Lane::Ending, move |door| door.end(&order)).await?;
+    app.submit(Lane::Ending, move |door| door.end(&order)).await?;
     app.telemetry.revoke_seconds.record(begun.elapsed());
     app.telemetry.count("rescind_revocations_total", &[("target", "grant"), ("reason", "user_request")]);
     Ok(())

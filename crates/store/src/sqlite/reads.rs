@@ -4,12 +4,14 @@ use std::{path::Path, sync::Arc};
 
 use parking_lot::{Condvar, Mutex};
 use rescind_ledger::{
-    AccessToken, Authentication, Code, Consent, Device, Entry, Filter, Grant, Hash, HorizonFact, Page, Position,
-    PushedRequest, Reads, RefreshToken, ScriptVersion, Sealed, Session, StoreError, Timestamp, User,
+    AccessToken, AuditHead, AuditRecord, Authentication, Code, Consent, CredentialOwner, Device, Entry, Filter, Grant,
+    Hash, HorizonFact, Page, Position, PushedRequest, Reads, RefreshToken, ScriptVersion, Sealed, Session,
+    SettingChange, SignedHead, StoreError, Timestamp, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::{
+    audit,
     cells::{Cells, Stored, bound},
     fault::Within,
     listing, open,
@@ -122,6 +124,19 @@ impl Reads for SqliteReads {
         })
     }
 
+    async fn find_owner(&self, hash: &Hash) -> Result<Option<CredentialOwner>, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT grant_id, client_id, user_id, scope FROM access_tokens WHERE hash = ?1 UNION ALL \
+                       SELECT g.id, g.client_id, g.user_id, g.scope FROM refresh_tokens AS t \
+                       JOIN grants AS g ON g.id = t.grant_id WHERE t.hash = ?1";
+            let mut statement = connection.prepare_cached(sql).within("access_tokens")?;
+            let read = |row: &rusqlite::Row<'_>| {
+                Ok(CredentialOwner { grant: row.get(0)?, client: row.get(1)?, user: row.get(2)?, scope: row.get(3)? })
+            };
+            statement.query_row([hash.0], read).optional().within("access_tokens")
+        })
+    }
+
     async fn find_grant(&self, id: &str) -> Result<Option<Grant>, StoreError> {
         self.find("id = ?1", [id])
     }
@@ -225,6 +240,34 @@ impl Reads for SqliteReads {
         self.each(
             "WHERE (epoch, seq) < (?1, ?2) ORDER BY epoch DESC, seq DESC LIMIT ?3",
             rusqlite::params![epoch, seq, limit],
+        )
+    }
+
+    async fn audit_after(&self, seq: u64, limit: u32) -> Result<Vec<AuditRecord>, StoreError> {
+        self.each("WHERE seq > ?1 ORDER BY seq LIMIT ?2", rusqlite::params![seq.cast_signed(), limit])
+    }
+
+    async fn audit_span(&self) -> Result<(AuditHead, AuditHead), StoreError> {
+        self.read(|connection| {
+            let floor = audit::floor(connection).within("meta")?;
+            Ok((floor, audit::head(connection).within("audit")?))
+        })
+    }
+
+    async fn signed_heads(&self, seq: u64, limit: u32) -> Result<Vec<SignedHead>, StoreError> {
+        self.each("WHERE seq > ?1 ORDER BY seq LIMIT ?2", rusqlite::params![seq.cast_signed(), limit])
+    }
+
+    async fn setting_changes(
+        &self,
+        name: Option<&str>,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<SettingChange>, StoreError> {
+        let before = before.map_or(i64::MAX, u64::cast_signed);
+        self.each(
+            "WHERE (?1 IS NULL OR name = ?1) AND version < ?2 ORDER BY version DESC LIMIT ?3",
+            rusqlite::params![name, before, limit],
         )
     }
 
