@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{ConfigurationChange, Door, Initiator, LedgerError, Script, Scripts};
+use crate::{Action, AuditEvent, ConfigurationChange, Door, Initiator, LedgerError, Script, Scripts};
 
 /// What is to be different about a script; what is absent stays as it is.
 #[derive(Clone, Debug, Default)]
@@ -67,15 +67,24 @@ impl Door<'_> {
             ..script
         };
         self.tx.put_script(&script)?;
+        self.record_script(&script, if change.source.is_some() { "stored" } else { "changed" }, initiator)?;
         self.change(ConfigurationChange::Script(Arc::new(script.clone())));
         Ok(script)
     }
 
     /// Takes a script out of use. Its versions are kept, and a later one of the same name counts on.
-    pub fn remove_script(&mut self, name: &str, _initiator: &Initiator) -> Result<Script, LedgerError> {
+    pub fn remove_script(&mut self, name: &str, initiator: &Initiator) -> Result<Script, LedgerError> {
         let script = self.tx.find_script(name)?.ok_or(LedgerError::Refused("there is no such script"))?;
         self.tx.delete_script(name)?;
+        self.record_script(&script, "removed", initiator)?;
         self.change(ConfigurationChange::ScriptGone(name.to_owned()));
         Ok(script)
+    }
+
+    fn record_script(&mut self, script: &Script, outcome: &str, initiator: &Initiator) -> Result<(), LedgerError> {
+        let what = format!("script {} version {}", script.name, script.version);
+        let state = if script.enabled { "on" } else { "off" };
+        let event = AuditEvent::new(Action::Change, Some(initiator.clone()), outcome).about(what);
+        self.record(&event.with_note(format!("{state}, order {}", script.order)))
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     protocol::{certificate::ClientKeys, session_api::quota::Quota, throttle::Throttle},
     records::Records,
     runtime_log::RuntimeLog,
+    scripts::Workshop,
     telemetry::Telemetry,
 };
 
@@ -43,6 +44,8 @@ pub struct App {
     pub client_keys: ClientKeys,
     /// Refusals that count against what is recorded of strangers.
     pub strangers: Strangers,
+    /// Where scripts are run.
+    pub scripts: Arc<Workshop>,
     pub telemetry: Telemetry,
     pub runtime_log: RuntimeLog,
     pub places: Places,
@@ -97,6 +100,7 @@ impl Opened {
             unknown_ids: Quota::new(config.limits.unknown_session_ids_per_day),
             client_keys: ClientKeys::default(),
             strangers: Strangers::default(),
+            scripts: Arc::default(),
             telemetry,
             runtime_log,
             places: Places::open(config.geoip_database.as_deref())?,

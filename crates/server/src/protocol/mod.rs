@@ -16,6 +16,7 @@ pub mod feature;
 pub mod flow;
 pub mod form;
 pub mod health;
+pub mod interception;
 pub mod introspect;
 pub mod issue;
 pub mod mint;

@@ -7,7 +7,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use rescind_ledger::{Client, Hash, Initiator, Lane, Order, Reads, Reason, Target};
+use rescind_ledger::{Client, Grant, Hash, Initiator, Lane, Order, Reads, Reason, Target};
 
 use crate::{
     app::App,
@@ -16,7 +16,9 @@ use crate::{
         cors,
         error::{ProtocolError, empty},
         form::read_form,
+        interception::permit,
     },
+    scripts::{Endpoint, Event, Permission},
 };
 
 /// The endpoint.
@@ -37,46 +39,71 @@ async fn carry_out(app: &App, request: Request) -> Result<(), ProtocolError> {
     let token = form.load("token")?;
     // Section 2.2: an unknown token is no error, for its purpose is achieved. The hint is only an optimisation, and a lookup
     // by hash needs none (section 2.1).
-    let Some(found) = find(app, token).await? else { return Ok(()) };
-    if found.client != caller.client.id {
-        return refuse_foreign(&caller.client);
+    let found = find(app, token).await?;
+    let is_foreign = found.as_ref().is_some_and(|found| found.client != caller.client.id);
+    if is_foreign && !caller.client.is_public() {
+        // Section 2.1: the client is told, but the token goes on working.
+        return Err(ProtocolError::invalid_request("the token was not issued to this client"));
     }
-    end_grant(app, found.grant, &caller.client).await
+    // A public client could be anybody: it is told nothing by which tokens could be guessed, so another's is unknown to it.
+    let asked = Event::of(Endpoint::Revoke, &caller.client, &parts.headers);
+    let asked = Event { hint: form.find("token_type_hint").map(str::to_owned), ..asked };
+    let event = match found.filter(|_| !is_foreign) {
+        Some(found) => found.described(asked),
+        None => asked,
+    };
+    match permit(app, event).await? {
+        Some(permission) => end(app, permission, &caller.client).await,
+        None => Ok(()),
+    }
 }
 
-/// The grant behind a token, and whose it is.
+/// What a token belongs to.
 struct Found {
     grant: String,
     client: String,
+    user: Option<String>,
+    scope: String,
+}
+
+impl Found {
+    /// One revoked token ends its whole grant, whichever kind it is (section 2.1: "also ... all access tokens based on the
+    /// same authorization grant", and the other way round).
+    fn described(self, event: Event) -> Event {
+        let target = Some(Target::Grant { grant: self.grant.clone() });
+        Event { target, grant: Some(self.grant), user: self.user, scope: self.scope, ..event }
+    }
 }
 
 async fn find(app: &App, token: &str) -> Result<Option<Found>, ProtocolError> {
     let hash = Hash::of(token);
     if let Some(known) = app.records.find_access_token(&hash).await? {
         let token = known.view()?;
-        return Ok(Some(Found { grant: token.grant.to_owned(), client: token.client.to_owned() }));
+        return Ok(Some(Found {
+            grant: token.grant.to_owned(),
+            client: token.client.to_owned(),
+            user: token.user.map(str::to_owned),
+            scope: token.scope.to_owned(),
+        }));
     }
     let found = app.records.store.find_refresh_token(&hash).await?;
-    Ok(found.map(|(_, grant)| Found { grant: grant.id, client: grant.client }))
+    let of_grant = |grant: Grant| Found { grant: grant.id, client: grant.client, user: grant.user, scope: grant.scope };
+    Ok(found.map(|(_, grant)| of_grant(grant)))
 }
 
-/// Section 2.1: the request is refused and the client told, but the token goes on working. A public client could be
-/// anybody, so it is told nothing by which tokens could be guessed.
-fn refuse_foreign(caller: &Client) -> Result<(), ProtocolError> {
-    if caller.is_public() {
-        return Ok(());
-    }
-    Err(ProtocolError::invalid_request("the token was not issued to this client"))
-}
-
-/// One revoked token ends its whole grant, whichever kind it is (section 2.1: "also ... all access tokens based on the same
-/// authorization grant", and the other way round).
-pub async fn end_grant(app: &App, grant: String, client: &Client) -> Result<(), ProtocolError> {
-    let order = Order::new(Target::Grant { grant }, Reason::UserRequest, Initiator::Client(client.id.clone()));
+/// Ends what the permission is for, if it is for anything.
+async fn end(app: &App, permission: Permission, client: &Client) -> Result<(), ProtocolError> {
+    let Some(target) = permission.target().cloned() else { return Ok(()) };
+    let kind = if matches!(target, Target::Grant { .. }) { "grant" } else { "user" };
+    let order = permission.order(Order::new(target, Reason::UserRequest, Initiator::Client(client.id.clone())));
     app.pace.at("submit").await;
     let begun = Instant::now();
-    app.submit(Lane::Ending, move |door| door.end(&order)).await?;
+    let ending = app.submit(Lane::Ending, move |door| {
+        permission.record(door)?;
+        door.end(&order)
+    });
+    ending.await?;
     app.telemetry.revoke_seconds.record(begun.elapsed());
-    app.telemetry.count("rescind_revocations_total", &[("target", "grant"), ("reason", "user_request")]);
+    app.telemetry.count("rescind_revocations_total", &[("target", kind), ("reason", "user_request")]);
     Ok(())
 }

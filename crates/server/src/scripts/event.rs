@@ -6,6 +6,8 @@ use axum::http::HeaderMap;
 use rescind_ledger::Target;
 use rhai::{Dynamic, Engine, EvalAltResult};
 
+use crate::origin;
+
 /// The endpoint that was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
@@ -64,6 +66,13 @@ impl Event {
             address: None,
             headers: Headers::default(),
         }
+    }
+
+    /// The same as read from a request: its headers, and where it comes from.
+    #[must_use]
+    pub fn of(endpoint: Endpoint, client: &rescind_ledger::Client, headers: &HeaderMap) -> Self {
+        let address = origin::here().ip;
+        Self { address, headers: Headers::of(headers), ..Self::new(endpoint, client) }
     }
 
     /// The kind of the target, in the words of the command line.

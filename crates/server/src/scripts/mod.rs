@@ -4,6 +4,7 @@
 //! goes ahead, perhaps wider, or it does not. It has no way to the world beside that, and limits of its own.
 
 mod answer;
+mod decide;
 mod event;
 mod failure;
 mod interpreter;
@@ -12,10 +13,11 @@ mod samples;
 mod workshop;
 
 pub use answer::{Answer, Breadth, CannotWiden, Decision};
+pub use decide::{Permission, Refusal, decide, decide_all};
 pub use event::{Endpoint, Event, Headers};
 pub use failure::{Failure, NotAScript};
 pub use interpreter::{Compiled, Interpreter, Watch, compile};
-pub use ruling::{Fate, OnFailure, Prepared, Ruling, Run, Terms, ask};
+pub use ruling::{Fate, Prepared, Ruling, Run, Terms, ask};
 pub use samples::try_out;
 pub use workshop::Workshop;
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rescind_ledger::{Order, Script, Target};
+use rescind_ledger::{Order, Script, ScriptFailure, Target};
 
 use super::{Answer, Breadth, Compiled, Decision, Event, Failure, Interpreter, NotAScript, compile, failure::brief};
 
@@ -12,21 +12,14 @@ pub struct Prepared {
     compiled: Result<Compiled, NotAScript>,
 }
 
-/// What is to happen if a script fails or runs out of its limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnFailure {
-    /// Nothing ends now; the caller is told to try again.
-    Refuse,
-    /// As if the script had not been asked.
-    GoOn,
-}
-
 /// How scripts are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
     /// How long each may take.
     pub time: Duration,
-    pub on_failure: OnFailure,
+    /// What becomes of the revocation if one fails or runs out of its limit. If it is allowed then, it is as if that script
+    /// had not been asked.
+    pub on_failure: ScriptFailure,
 }
 
 /// One script that was asked.
@@ -100,7 +93,7 @@ pub fn ask(
             Ok(Answer { decision: Decision::DenyWith { code, description }, .. }) => {
                 Some(Fate::DeniedWith { code: code.clone(), description: description.clone() })
             }
-            Err(_) => (terms.on_failure == OnFailure::Refuse).then_some(Fate::Failed),
+            Err(_) => (terms.on_failure == ScriptFailure::Refuse).then_some(Fate::Failed),
         };
         runs.push(run);
         if let Some(fate) = stop {

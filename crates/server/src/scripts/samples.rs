@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use rescind_ledger::{Client, ClientAuthMethod, Initiator, Script, Target, Timestamp};
+use rescind_ledger::{Client, ClientAuthMethod, Initiator, Script, ScriptFailure, Target, Timestamp};
 
-use super::{Endpoint, Event, Headers, Interpreter, NotAScript, OnFailure, Prepared, Run, Terms, Watch, ask, compile};
+use super::{Endpoint, Event, Headers, Interpreter, NotAScript, Prepared, Run, Terms, Watch, ask, compile};
 
 /// Tries a source on every sample.
 ///
@@ -29,7 +29,7 @@ pub fn try_out(
         stored_by: Initiator::System("check".to_owned()),
     }));
     let (scripts, interpreter) = ([Arc::new(script)], Interpreter::new(watch));
-    let terms = Terms { time, on_failure: OnFailure::Refuse };
+    let terms = Terms { time, on_failure: ScriptFailure::Refuse };
     let asked = samples(client, ISSUER).into_iter().flat_map(|(words, event)| {
         let ruling = ask(&interpreter, &scripts, &Arc::new(event), ISSUER, terms);
         ruling.runs.into_iter().map(move |run| (words, run))

@@ -10,7 +10,7 @@ use std::{
 
 use axum::http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
-use rescind_ledger::{Client, ClientAuthMethod, Initiator, Script, Scripts, Target, Timestamp};
+use rescind_ledger::{Client, ClientAuthMethod, Initiator, Script, ScriptFailure, Scripts, Target, Timestamp};
 
 use super::*;
 

@@ -1,15 +1,23 @@
 //! Where scripts are run: beside the workers that serve requests, a bounded number at once, each compiled once.
 
-use std::{collections::HashMap, sync::Arc, thread, time::Instant};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use parking_lot::Mutex;
-use rescind_ledger::Script;
+use rescind_ledger::{Script, ScriptFailure};
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
-use super::{Event, Failure, Fate, Interpreter, OnFailure, Prepared, Ruling, Run, Terms, Watch, ruling::ask};
+use super::{Event, Failure, Fate, Interpreter, Prepared, Ruling, Run, Terms, Watch, ruling::ask};
 
 /// The most interpreters; more than the cores of a small machine gains nothing, and each may use its share of memory.
 const MOST_AT_ONCE: usize = 8;
+
+/// How long a request waits for a place. Only scripts that run to their limit let it come to that.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Interpreters that wait for work, and the scripts that were compiled.
 pub struct Workshop {
@@ -17,21 +25,23 @@ pub struct Workshop {
     idle: Mutex<Vec<Interpreter>>,
     prepared: Mutex<HashMap<String, Arc<Prepared>>>,
     slots: Arc<Semaphore>,
+    patience: Duration,
 }
 
 impl Default for Workshop {
     fn default() -> Self {
         let begun = Instant::now();
-        Self::new(Arc::new(move || begun.elapsed()), thread::available_parallelism().map_or(2, usize::from))
+        let cores = thread::available_parallelism().map_or(2, usize::from);
+        Self::new(Arc::new(move || begun.elapsed()), cores, PATIENCE)
     }
 }
 
 impl Workshop {
-    /// One whose scripts are timed by this watch, of which so many run at once.
+    /// One whose scripts are timed by this watch, of which so many run at once, and the rest wait for so long.
     #[must_use]
-    pub fn new(watch: Watch, at_once: usize) -> Self {
+    pub fn new(watch: Watch, at_once: usize, patience: Duration) -> Self {
         let slots = Arc::new(Semaphore::new(at_once.clamp(1, MOST_AT_ONCE)));
-        Self { watch, idle: Mutex::default(), prepared: Mutex::default(), slots }
+        Self { watch, idle: Mutex::default(), prepared: Mutex::default(), slots, patience }
     }
 
     /// Asks the scripts about an event.
@@ -43,8 +53,7 @@ impl Workshop {
         terms: Terms,
     ) -> Ruling {
         let target = event.target.clone();
-        // Whoever does not get a place within the time of a run would be late with the answer in any case.
-        let Ok(Ok(slot)) = timeout(terms.time, self.slots.clone().acquire_owned()).await else {
+        let Ok(Ok(slot)) = timeout(self.patience, self.slots.clone().acquire_owned()).await else {
             return unanswered(scripts, target, Failure::Busy, terms.on_failure);
         };
         let (workshop, asked, issuer) = (self.clone(), scripts.clone(), issuer.to_owned());
@@ -86,13 +95,13 @@ fn unanswered(
     scripts: &[Arc<Script>],
     target: Option<rescind_ledger::Target>,
     why: Failure,
-    on_failure: OnFailure,
+    on_failure: ScriptFailure,
 ) -> Ruling {
     let first = scripts.first();
     let run = |script: &Arc<Script>| Run { name: script.name.clone(), version: script.version, outcome: Err(why) };
     let fate = match on_failure {
-        OnFailure::Refuse => Fate::Failed,
-        OnFailure::GoOn => Fate::Allowed(target),
+        ScriptFailure::Refuse => Fate::Failed,
+        ScriptFailure::Allow => Fate::Allowed(target),
     };
     Ruling { runs: first.map(run).into_iter().collect(), fate }
 }

@@ -6,6 +6,7 @@ mod house;
 mod refresh;
 mod replay;
 mod rules;
+mod scripts;
 mod session_api;
 mod session_limit;
 mod sessions;

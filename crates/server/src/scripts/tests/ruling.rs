@@ -3,8 +3,8 @@
 use super::*;
 
 const ISSUER: &str = "https://id.example";
-const REFUSE: Terms = Terms { time: TIME, on_failure: OnFailure::Refuse };
-const GO_ON: Terms = Terms { time: TIME, on_failure: OnFailure::GoOn };
+const REFUSE: Terms = Terms { time: TIME, on_failure: ScriptFailure::Refuse };
+const GO_ON: Terms = Terms { time: TIME, on_failure: ScriptFailure::Allow };
 
 fn script(name: &str, body: &str) -> Arc<Script> {
     let source = format!("fn revoke(event) {{ {body} }}").into();
@@ -86,7 +86,7 @@ fn shelf(scripts: Vec<Arc<Script>>) -> Arc<[Arc<Script>]> {
 
 #[tokio::test]
 async fn the_workshop_asks_each_version_as_it_is() {
-    let workshop = Arc::new(Workshop::new(still(), 2));
+    let workshop = Arc::new(Workshop::new(still(), 2, TIME));
     let first = shelf(vec![script("a", "deny()")]);
     assert_eq!(workshop.ask(&first, event(), ISSUER, REFUSE).await.fate, Fate::DeniedSilently);
     let second = Script { version: 2, ..(*script("a", "allow()")).clone() };
@@ -109,17 +109,16 @@ async fn whoever_finds_no_place_in_the_workshop_is_told_so() {
             Duration::ZERO
         })
     };
-    let workshop = Arc::new(Workshop::new(watch, 1));
+    let workshop = Arc::new(Workshop::new(watch, 1, Duration::from_millis(1)));
     let scripts = shelf(vec![script("a", "allow()")]);
-    let terms = |on_failure| Terms { time: Duration::from_millis(1), on_failure };
     let slow = tokio::spawn({
         let (workshop, scripts) = (workshop.clone(), scripts.clone());
         async move { workshop.ask(&scripts, event(), ISSUER, REFUSE).await }
     });
     tokio::task::yield_now().await;
-    let crowded = workshop.ask(&scripts, event(), ISSUER, terms(OnFailure::Refuse)).await;
+    let crowded = workshop.ask(&scripts, event(), ISSUER, REFUSE).await;
     assert_eq!((crowded.fate, &crowded.runs[0].outcome), (Fate::Failed, &Err(Failure::Busy)));
-    let passed = workshop.ask(&scripts, event(), ISSUER, terms(OnFailure::GoOn)).await;
+    let passed = workshop.ask(&scripts, event(), ISSUER, GO_ON).await;
     assert_eq!(passed.fate, Fate::Allowed(event().target));
     tokio::task::spawn_blocking(move || held.wait()).await.unwrap();
     assert_eq!(slow.await.unwrap().fate, Fate::Allowed(event().target));
