@@ -30,7 +30,7 @@ pub(super) enum ScriptCommand {
         name: String,
         /// One of its versions, instead of the one that is in use.
         #[arg(long, value_name = "N")]
-        version: Option<u32>,
+        version_number: Option<u32>,
     },
     /// Adds a script, or stores another version of it. It is in use at once unless it is switched off.
     Put {
@@ -92,8 +92,8 @@ pub(super) async fn run(globals: &Globals, server: &Connection, command: ScriptC
             output::list(globals, &answer, &["version", "bytes", "stored_at", "stored_by"]);
             return Ok(());
         }
-        ScriptCommand::Show { name, version } => {
-            let version = version.map(|version| version.to_string());
+        ScriptCommand::Show { name, version_number } => {
+            let version = version_number.map(|version| version.to_string());
             let query: Vec<_> = version.iter().map(|version| ("version", version.as_str())).collect();
             let answer = server.get(&path(&name), &query).await?;
             show(globals, &answer);

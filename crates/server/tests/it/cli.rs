@@ -4,6 +4,7 @@
 
 mod commands;
 mod endings;
+mod scripts;
 mod world;
 
 use std::{

@@ -5,10 +5,11 @@ use axum::{
     http::{Request, StatusCode, header},
 };
 use http_body_util::BodyExt;
-use rescind_ledger::{Reads, Target};
+use rescind::scripts::{self, Endpoint, Event, Refusal};
+use rescind_ledger::{Order, Reads, Reason, Target};
 use serde_json::{Value, json};
 
-use crate::house::{API_A, House, client, subject, text};
+use crate::house::{API_A, House, client, somebody, subject, text};
 
 const DENY: &str = "fn revoke(event) { deny().note(\"not this one\") }";
 const ALLOW: &str = "fn revoke(event) { allow() }";
@@ -283,4 +284,46 @@ async fn an_administrators_order_is_not_asked_about() {
     house.end(Target::Client { client: "web".to_owned() }).await;
     assert!(!house.is_active("web", &token).await);
     assert!(house.audited("script").await.is_empty());
+}
+
+#[tokio::test]
+async fn of_several_revocations_in_one_request_a_denial_of_one_stops_all_and_every_run_is_recorded() {
+    let house = House::open().await;
+    house.put_script("guard", "fn revoke(event) { if event.grant == \"g_2\" { deny(\"no\") } else { allow() } }").await;
+    let asking = client("web");
+    let event = |grant: Option<&str>| {
+        let grant = grant.map(str::to_owned);
+        let target = grant.clone().map(|grant| Target::Grant { grant });
+        Event { target, grant, ..Event::new(Endpoint::Revoke, &asking) }
+    };
+    let refused =
+        scripts::decide_all(&house.app, vec![event(Some("g_1")), event(Some("g_2")), event(Some("g_3"))]).await;
+    assert_eq!(refused.unwrap_err(), Refusal::Told { code: "no".to_owned(), description: String::new() });
+    assert_eq!(house.outcomes().await, ["allowed", "denied"], "the third is not asked about");
+    let allowed = scripts::decide_all(&house.app, vec![event(Some("g_1")), event(None)]).await.unwrap();
+    let targets: Vec<_> = allowed.iter().map(scripts::Permission::target).collect();
+    assert_eq!(targets, [Some(&Target::Grant { grant: "g_1".to_owned() }), None]);
+    assert_eq!(house.outcomes().await, ["allowed", "denied", "allowed"], "no order will carry what has no target");
+    house.door(move |door| allowed.iter().try_for_each(|permission| permission.record(door))).await.unwrap();
+    assert_eq!(house.outcomes().await, ["allowed", "denied", "allowed", "allowed"], "each once");
+}
+
+#[tokio::test]
+async fn the_note_of_a_script_stands_beside_that_of_the_order() {
+    let house = House::open().await;
+    let asking = client("web");
+    let asked = || Event::new(Endpoint::Revoke, &asking);
+    let order = || Order::new(Target::Everything, Reason::UserRequest, somebody());
+    let unasked = scripts::decide(&house.app, asked()).await.unwrap();
+    assert_eq!(unasked.order(order()), order(), "without scripts an order is what it was");
+    house.put_script("guard", "fn revoke(event) { allow().note(\"seen\") }").await;
+    let permission = scripts::decide(&house.app, asked()).await.unwrap();
+    assert_eq!(permission.order(order()).note.as_deref(), Some("guard: seen"));
+    assert_eq!(permission.order(order().with_note("own")).note.as_deref(), Some("own; guard: seen"));
+    let full = "x".repeat(Order::NOTE_LIMIT);
+    assert_eq!(
+        permission.order(order().with_note(full.clone())).note,
+        Some(full),
+        "what does not fit is in the record"
+    );
 }
