@@ -207,9 +207,13 @@ pub trait Reads: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<(RefreshToken, Grant)>, StoreError>> + Send;
     /// Whether a refresh token has been used, and so replaced.
     fn refresh_token_used(&self, hash: &Hash) -> impl Future<Output = Result<bool, StoreError>> + Send;
-    /// Whose a refresh token or an access token is, by its hash: one question, whatever the answer, so that neither the kind of a
-    /// token nor whether it exists can be told from how it is looked for.
-    fn find_owner(&self, hash: &Hash) -> impl Future<Output = Result<Option<CredentialOwner>, StoreError>> + Send;
+    /// Whose a refresh token or an access token is, by its hash, or by the id of an access token if one is given: one question,
+    /// whatever the answer, so that neither the kind of a token nor whether it exists can be told from how it is looked for.
+    fn find_owner(
+        &self,
+        hash: &Hash,
+        id: Option<&str>,
+    ) -> impl Future<Output = Result<Option<CredentialOwner>, StoreError>> + Send;
     fn find_grant(&self, id: &str) -> impl Future<Output = Result<Option<Grant>, StoreError>> + Send;
     fn find_code(&self, hash: &Hash) -> impl Future<Output = Result<Option<Code>, StoreError>> + Send;
     fn find_pushed_request(

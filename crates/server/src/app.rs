@@ -39,6 +39,8 @@ pub struct App {
     pub throttle: Throttle,
     /// Authorization requests begun by strangers.
     pub beginnings: Throttle,
+    /// Calls of the revocation endpoint that end nothing.
+    pub fruitless_revocations: Throttle,
     /// Ids of unknown sessions put on the revocation list by clients.
     pub unknown_ids: Quota,
     pub client_keys: ClientKeys,
@@ -97,6 +99,7 @@ impl Opened {
             egress: Egress::new(&config.egress)?,
             throttle: Throttle::new(config.limits.sign_in_attempts_per_minute),
             beginnings: Throttle::new(config.limits.sign_ins_begun_per_minute),
+            fruitless_revocations: Throttle::new(1),
             unknown_ids: Quota::new(config.limits.unknown_session_ids_per_day),
             client_keys: ClientKeys::default(),
             strangers: Strangers::default(),

@@ -1,4 +1,5 @@
-//! `POST /revoke` (RFC 7009).
+//! `POST /revoke` (RFC 7009), with what Janssen adds to it: everything of the calling client, tokens of other clients, and
+//! several tokens in one call.
 
 use std::{sync::Arc, time::Instant};
 
@@ -7,103 +8,198 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use rescind_ledger::{Client, Grant, Hash, Initiator, Lane, Order, Reads, Reason, Target};
+use rescind_ledger::{
+    Action, AuditEvent, Client, CredentialOwner, Door, Feature, Hash, Initiator, Lane, LedgerError, Order, Reads,
+    Reason, Settings, Target,
+};
 
 use crate::{
     app::App,
+    peer::{Peer, client_address},
     protocol::{
         client_auth::authenticate,
         cors,
         error::{ProtocolError, empty},
-        form::read_form,
-        interception::permit,
+        feature,
+        form::{Form, read_form},
+        interception::permit_all,
+        throttle::Attempt,
     },
     scripts::{Endpoint, Event, Permission},
 };
+use asked::Asked;
+use standing::{Standing, standing};
+
+pub mod asked;
+pub mod standing;
 
 /// The endpoint.
 pub async fn revoke(State(app): State<Arc<App>>, request: Request) -> Response {
-    let response = match carry_out(&app, request).await {
-        Ok(()) => empty(StatusCode::OK),
-        Err(why) => {
-            app.telemetry.count("rescind_requests_refused_total", &[("endpoint", "revoke"), ("error", why.code())]);
-            why.into_response()
-        }
+    let mut caller = None;
+    let done = carry_out(&app, request, &mut caller).await;
+    let done = match done {
+        Ok(()) => Ok(()),
+        Err(why) => Err(told(&app, caller, why).await),
     };
-    cors::open(response)
+    cors::open(done.map_or_else(IntoResponse::into_response, |()| empty(StatusCode::OK)))
 }
 
-async fn carry_out(app: &App, request: Request) -> Result<(), ProtocolError> {
-    let (parts, form) = read_form(request, app.config.limits.body_bytes).await?;
-    let caller = authenticate(app, &parts, &form).await?;
-    let token = form.load("token")?;
-    // Section 2.2: an unknown token is no error, for its purpose is achieved. The hint is only an optimisation, and a lookup
-    // by hash needs none (section 2.1).
-    let found = find(app, token).await?;
-    let is_foreign = found.as_ref().is_some_and(|found| found.client != caller.client.id);
-    if is_foreign && !caller.client.is_public() {
-        // Section 2.1: the client is told, but the token goes on working.
-        return Err(ProtocolError::invalid_request("the token was not issued to this client"));
+/// Counts and records a refusal; one that cannot be recorded is no answer. `caller` is who proved to be one: what others are
+/// refused, and what there was too much of, does not get a record each time.
+async fn told(app: &App, caller: Option<Initiator>, why: ProtocolError) -> ProtocolError {
+    app.telemetry.count("rescind_requests_refused_total", &[("endpoint", "revoke"), ("error", why.code())]);
+    if why.status().is_server_error() {
+        return why;
     }
-    // A public client could be anybody: it is told nothing by which tokens could be guessed, so another's is unknown to it.
-    let asked = Event::of(Endpoint::Revoke, &caller.client, &parts.headers);
-    let asked = Event { hint: form.find("token_type_hint").map(str::to_owned), ..asked };
-    let event = match found.filter(|_| !is_foreign) {
-        Some(found) => found.described(asked),
-        None => asked,
-    };
-    match permit(app, event).await? {
-        Some(permission) => end(app, permission, &caller.client).await,
+    match app.audit_refusal(caller, "POST /revoke", why.code()).await {
+        Ok(()) => why,
+        Err(unwritten) => unwritten.into(),
+    }
+}
+
+async fn carry_out(app: &App, request: Request, who: &mut Option<Initiator>) -> Result<(), ProtocolError> {
+    feature::require(app, Feature::RevokeToken)?;
+    let (parts, form) = read_form(request, app.config.limits.body_bytes).await?;
+    // Section 2.1: first the client, then what it asks for.
+    let caller = authenticate(app, &parts, &form).await?;
+    let client = caller.client.as_ref();
+    *who = (!client.is_public()).then(|| Initiator::Client(client.id.clone()));
+    let settings = app.settings();
+    let address = parts.extensions.get::<Peer>().map(|peer| client_address(peer, &parts.headers, &app.config.proxy));
+    // A public client could be anybody, so that each address pays for itself.
+    let payer = (&client.id, address.filter(|_| client.is_public()));
+    let attempt = app.fruitless_revocations.ask(&payer, settings.fruitless_revocations_per_minute, app.now());
+    let attempt = attempt.map_err(|too_many| {
+        *who = None;
+        ProtocolError::slow_down(too_many)
+    })?;
+    let asking = Event::of(Endpoint::Revoke, client, &parts.headers);
+    let asking = Event { hint: form.find("token_type_hint").map(str::to_owned), ..asking };
+    let (wishes, events) = wishes(app, client, &form, &settings, &asking).await?.into_iter().unzip();
+    match permit_all(app, events).await? {
+        Some(permissions) => settle(app, wishes, permissions, &attempt).await,
         None => Ok(()),
     }
 }
 
-/// What a token belongs to.
-struct Found {
-    grant: String,
-    client: String,
-    user: Option<String>,
-    scope: String,
+/// What one of the things asked for comes to.
+#[derive(Debug)]
+enum Wish {
+    End(Order),
+    /// Nothing ends, for a reason that only the audit trail hears.
+    Nothing(AuditEvent),
 }
 
-impl Found {
-    /// One revoked token ends its whole grant, whichever kind it is (section 2.1: "also ... all access tokens based on the
-    /// same authorization grant", and the other way round).
-    fn described(self, event: Event) -> Event {
-        let target = Some(Target::Grant { grant: self.grant.clone() });
-        Event { target, grant: Some(self.grant), user: self.user, scope: self.scope, ..event }
+/// Finds out what is to end, all of it before any of it ends: one token that is refused refuses the call. With each goes what
+/// scripts are asked about it.
+async fn wishes(
+    app: &App,
+    client: &Client,
+    form: &Form,
+    settings: &Settings,
+    asking: &Event,
+) -> Result<Vec<(Wish, Event)>, ProtocolError> {
+    let initiator = Initiator::Client(client.id.clone());
+    match Asked::read(form, settings)? {
+        Asked::Everything if client.is_public() => Err(ProtocolError::unauthorized_client(
+            "a public client cannot prove who it is, so it cannot revoke everything that was issued to it",
+        )),
+        Asked::Everything => {
+            let target = Target::Client { client: client.id.clone() };
+            let event = Event { target: Some(target.clone()), ..asking.clone() };
+            Ok(vec![(Wish::End(Order::new(target, Reason::UserRequest, initiator)), event)])
+        }
+        Asked::Tokens { texts, hint } => {
+            let mut wishes = Vec::with_capacity(texts.len());
+            for text in texts {
+                let owner = look_up(app, text, hint).await?;
+                wishes.push(wish(client, owner, settings, &initiator, asking)?);
+            }
+            Ok(wishes)
+        }
     }
 }
 
-async fn find(app: &App, token: &str) -> Result<Option<Found>, ProtocolError> {
-    let hash = Hash::of(token);
-    if let Some(known) = app.records.find_access_token(&hash).await? {
-        let token = known.view()?;
-        return Ok(Some(Found {
-            grant: token.grant.to_owned(),
-            client: token.client.to_owned(),
-            user: token.user.map(str::to_owned),
-            scope: token.scope.to_owned(),
-        }));
-    }
-    let found = app.records.store.find_refresh_token(&hash).await?;
-    let of_grant = |grant: Grant| Found { grant: grant.id, client: grant.client, user: grant.user, scope: grant.scope };
-    Ok(found.map(|(_, grant)| of_grant(grant)))
+/// Finds whose a token is: one hash and one question to the store, whatever comes of it. Whoever has no right to know whether
+/// a token exists must not learn it from how much work that was.
+///
+/// The hint is only an optimisation (section 2.1), and a look-up by hash needs none. `jti` alone says something: that the text
+/// may be the id of a token rather than the token.
+async fn look_up(app: &App, text: &str, hint: Option<&str>) -> Result<Option<CredentialOwner>, ProtocolError> {
+    app.telemetry.hashed.increment(1);
+    let id = hint.filter(|hint| *hint == "jti").map(|_| text);
+    Ok(app.records.store.find_owner(&Hash::of(text), id).await?)
 }
 
-/// Ends what the permission is for, if it is for anything.
-async fn end(app: &App, permission: Permission, client: &Client) -> Result<(), ProtocolError> {
-    let Some(target) = permission.target().cloned() else { return Ok(()) };
-    let kind = if matches!(target, Target::Grant { .. }) { "grant" } else { "user" };
-    let order = permission.order(Order::new(target, Reason::UserRequest, Initiator::Client(client.id.clone())));
+fn wish(
+    client: &Client,
+    owner: Option<CredentialOwner>,
+    settings: &Settings,
+    initiator: &Initiator,
+    asking: &Event,
+) -> Result<(Wish, Event), ProtocolError> {
+    let nothing = |outcome: &str, owner: Option<CredentialOwner>| {
+        let event = AuditEvent::new(Action::Order, Some(initiator.clone()), outcome).about("POST /revoke");
+        let target = owner.map(|owner| Target::Grant { grant: owner.grant });
+        // To a script what the client must not hear about is unknown, or the script would be the oracle that this is not.
+        (Wish::Nothing(AuditEvent { target, reason: Some(Reason::UserRequest), ..event }), asking.clone())
+    };
+    match (standing(client, owner.as_ref(), settings)?, owner) {
+        // Section 2.1: one revoked token ends its whole grant, whichever kind it is.
+        (Standing::Own | Standing::OfAnother, Some(owner)) => {
+            let target = Target::Grant { grant: owner.grant.clone() };
+            let order = Order::new(target.clone(), Reason::UserRequest, initiator.clone());
+            let foreign = owner.client != client.id;
+            let order = if foreign { order.with_note(format!("of the client {}", owner.client)) } else { order };
+            let known = Event { target: Some(target), grant: Some(owner.grant), user: owner.user, ..asking.clone() };
+            Ok((Wish::End(order), Event { scope: owner.scope, ..known }))
+        }
+        // Section 2.2: an unknown token is no error, for its purpose is achieved.
+        (Standing::Unknown, _) => Ok(nothing("unknown_token", None)),
+        (Standing::Hidden, owner) => Ok(nothing("foreign_token", owner)),
+        (_, None) => Ok(nothing("unknown_token", None)),
+    }
+}
+
+/// One job, so that all of it happens or none.
+async fn settle(
+    app: &App,
+    wishes: Vec<Wish>,
+    permissions: Vec<Permission>,
+    attempt: &Attempt,
+) -> Result<(), ProtocolError> {
     app.pace.at("submit").await;
     let begun = Instant::now();
-    let ending = app.submit(Lane::Ending, move |door| {
-        permission.record(door)?;
-        door.end(&order)
+    let ended = app.submit(Lane::Ending, move |door| {
+        let ended: Result<Vec<Option<&'static str>>, LedgerError> =
+            wishes.into_iter().zip(&permissions).map(|(wish, permission)| fulfil(door, wish, permission)).collect();
+        ended
     });
-    ending.await?;
-    app.telemetry.revoke_seconds.record(begun.elapsed());
-    app.telemetry.count("rescind_revocations_total", &[("target", kind), ("reason", "user_request")]);
+    let ended: Vec<&'static str> = ended.await?.into_iter().flatten().collect();
+    if !ended.is_empty() {
+        // Whoever ends something has not been guessing.
+        app.fruitless_revocations.give_back(attempt);
+        app.telemetry.revoke_seconds.record(begun.elapsed());
+    }
+    for target in ended {
+        app.telemetry.count("rescind_revocations_total", &[("target", target), ("reason", "user_request")]);
+    }
     Ok(())
+}
+
+/// The kind of what has ended now, if anything has.
+fn fulfil(door: &mut Door<'_>, wish: Wish, permission: &Permission) -> Result<Option<&'static str>, LedgerError> {
+    permission.record(door)?;
+    match wish {
+        Wish::End(order) => {
+            let order = permission.order(order);
+            let kind = match order.target {
+                Target::Client { .. } => "client",
+                Target::Subject { .. } => "user",
+                _ => "grant",
+            };
+            Ok(door.end(&order)?.fresh.then_some(kind))
+        }
+        Wish::Nothing(event) => door.record(&event).map(|()| None),
+    }
 }

@@ -12,7 +12,7 @@ use crate::app::App;
 pub struct Permission {
     target: Option<Target>,
     note: Option<String>,
-    /// What the scripts said, unless it is recorded already.
+    /// What the scripts said.
     records: Vec<AuditEvent>,
 }
 
@@ -51,7 +51,7 @@ impl Permission {
         }
     }
 
-    /// Writes down what the scripts said, in the transaction of the order.
+    /// Writes down what the scripts said, in the transaction of the order, or of whatever is recorded in its place.
     pub fn record(&self, door: &mut Door<'_>) -> Result<(), LedgerError> {
         self.records.iter().try_for_each(|record| door.record(record))
     }
@@ -59,8 +59,8 @@ impl Permission {
 
 /// Asks the scripts in force about one revocation.
 ///
-/// A denial is recorded here, and so is a permission for an event without a target, as no order will follow. Whoever gets a
-/// permission for something writes order and records in one transaction.
+/// A denial is recorded here. Whoever gets a permission has to [`Permission::record`] it, in the transaction of the order; for an
+/// event without a target as well, with what is recorded in place of an order, or one could tell by the work that there was none.
 ///
 /// # Errors
 /// [`Refusal`] says what the client is to hear.
@@ -78,10 +78,10 @@ pub async fn decide_all(app: &App, events: Vec<Event>) -> Result<Vec<Permission>
         let asked_for = |event: Event| Permission { target: event.target, ..Permission::default() };
         return Ok(events.into_iter().map(asked_for).collect());
     }
-    let mut permissions = Vec::with_capacity(events.len());
-    for event in events {
-        let told = Told::of(&event);
-        let ruling = app.scripts.ask(&scripts, event, app.live.issuer(), terms).await;
+    let told: Vec<_> = events.iter().map(Told::of).collect();
+    let rulings = app.scripts.ask(&scripts, events, app.live.issuer(), terms).await;
+    let mut permissions = Vec::with_capacity(told.len());
+    for (told, ruling) in told.iter().zip(rulings) {
         let note = ruling.note();
         let records = ruling.runs.iter().map(|run| told.record(app, run)).collect();
         let refusal = match ruling.fate {
@@ -96,12 +96,6 @@ pub async fn decide_all(app: &App, events: Vec<Event>) -> Result<Vec<Permission>
         let before = permissions.into_iter().flat_map(|permission: Permission| permission.records);
         keep(app, before.chain(records).collect()).await?;
         return Err(refusal);
-    }
-    // No order will carry these.
-    let alone = permissions.iter_mut().filter(|permission| permission.target.is_none());
-    let records: Vec<_> = alone.flat_map(|permission| std::mem::take(&mut permission.records)).collect();
-    if !records.is_empty() {
-        keep(app, records).await?;
     }
     Ok(permissions)
 }

@@ -10,11 +10,8 @@ use std::{
 };
 
 use rhai::{
-    AST, CallFnOptions, Engine, EvalAltResult, ImmutableString, OptimizationLevel, ParseError, Scope,
-    packages::{
-        ArithmeticPackage, BasicIteratorPackage, BasicMathPackage, BasicStringPackage, LogicPackage, MoreStringPackage,
-        Package,
-    },
+    AST, CallFnOptions, Engine, OptimizationLevel, ParseError, Scope,
+    packages::{ArithmeticPackage, BasicStringPackage, LogicPackage, Package},
 };
 
 use rescind_ledger::Scripts;
@@ -24,6 +21,7 @@ use super::{
     answer::{self, Answer},
     event::{self, Seen},
     failure::{Failure, NotAScript, brief},
+    text,
 };
 
 /// The function that every script has.
@@ -122,16 +120,13 @@ pub fn compile(source: &str) -> Result<Compiled, NotAScript> {
 const WITHOUT: [&str; 7] = ["#{", "Fn", "call", "curry", "debug", "eval", "print"];
 
 /// An engine to which nothing of the world was given: no files, no network, no modules, no clock, no output. `sleep`, `exit`
-/// and the like stand in the language's core package, which is left out.
+/// and the like stand in the language's core package, which is left out, and so is every package whose functions need a loop.
 fn bare_engine() -> Engine {
     let mut engine = Engine::new_raw();
     engine
         .register_global_module(ArithmeticPackage::new().as_shared_module())
-        .register_global_module(BasicIteratorPackage::new().as_shared_module())
-        .register_global_module(BasicMathPackage::new().as_shared_module())
         .register_global_module(BasicStringPackage::new().as_shared_module())
         .register_global_module(LogicPackage::new().as_shared_module())
-        .register_global_module(MoreStringPackage::new().as_shared_module())
         .set_optimization_level(OptimizationLevel::None)
         .set_max_operations(OPERATIONS)
         .set_max_call_levels(CALLS)
@@ -144,23 +139,8 @@ fn bare_engine() -> Engine {
     for symbol in WITHOUT {
         engine.disable_symbol(symbol);
     }
-    engine.register_fn("replace", replace);
-    engine.register_fn("replace", |text: &mut ImmutableString, find: char, by: &str| {
-        replace(text, find.encode_utf8(&mut [0; 4]), by)
-    });
     event::register(&mut engine);
     answer::register(&mut engine);
+    text::register(&mut engine);
     engine
-}
-
-/// Replaces text. The package's own function looks at the size only afterwards, and the outcome grows with the product of
-/// both lengths.
-fn replace(text: &mut ImmutableString, find: &str, by: &str) -> Result<(), Box<EvalAltResult>> {
-    let found = text.matches(find).count();
-    let size = text.len().saturating_add(found.saturating_mul(by.len()));
-    if size > STRING + found.saturating_mul(find.len()) {
-        return Err(EvalAltResult::ErrorDataTooLarge("Length of string".to_owned(), rhai::Position::NONE).into());
-    }
-    *text = text.as_str().replace(find, by).into();
-    Ok(())
 }

@@ -10,6 +10,7 @@ mod failure;
 mod interpreter;
 mod ruling;
 mod samples;
+mod text;
 mod workshop;
 
 pub use answer::{Answer, Breadth, CannotWiden, Decision};

@@ -8,7 +8,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use rescind_ledger::{Script, ScriptFailure};
+use rescind_ledger::{Script, ScriptFailure, Target};
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
 use super::{Event, Failure, Fate, Interpreter, Prepared, Ruling, Run, Terms, Watch, ruling::ask};
@@ -44,37 +44,45 @@ impl Workshop {
         Self { watch, idle: Mutex::default(), prepared: Mutex::default(), slots, patience }
     }
 
-    /// Asks the scripts about an event.
+    /// Asks the scripts about each event of a request, until something is not allowed.
     pub async fn ask(
         self: &Arc<Self>,
         scripts: &Arc<[Arc<Script>]>,
-        event: Event,
+        events: Vec<Event>,
         issuer: &str,
         terms: Terms,
-    ) -> Ruling {
-        let target = event.target.clone();
+    ) -> Vec<Ruling> {
+        let targets: Vec<_> = events.iter().map(|event| event.target.clone()).collect();
         let Ok(Ok(slot)) = timeout(self.patience, self.slots.clone().acquire_owned()).await else {
-            return unanswered(scripts, target, Failure::Busy, terms.on_failure);
+            return unanswered(scripts, targets, &Failure::Busy, terms.on_failure);
         };
         let (workshop, asked, issuer) = (self.clone(), scripts.clone(), issuer.to_owned());
         let asking = spawn_blocking(move || {
             let _slot = slot;
-            workshop.ask_here(&asked, &Arc::new(event), &issuer, terms)
+            workshop.ask_here(&asked, events, &issuer, terms)
         });
         match asking.await {
-            Ok(ruling) => ruling,
+            Ok(rulings) => rulings,
             // The runtime is being shut down.
-            Err(_) => unanswered(scripts, target, Failure::Panicked, terms.on_failure),
+            Err(_) => unanswered(scripts, targets, &Failure::Panicked, terms.on_failure),
         }
     }
 
-    fn ask_here(&self, scripts: &[Arc<Script>], event: &Arc<Event>, issuer: &str, terms: Terms) -> Ruling {
+    fn ask_here(&self, scripts: &[Arc<Script>], events: Vec<Event>, issuer: &str, terms: Terms) -> Vec<Ruling> {
         let prepared: Vec<_> = scripts.iter().map(|script| self.prepare(script)).collect();
         let waiting = self.idle.lock().pop();
         let interpreter = waiting.unwrap_or_else(|| Interpreter::new(self.watch.clone()));
-        let ruling = ask(&interpreter, &prepared, event, issuer, terms);
+        let mut rulings = Vec::with_capacity(events.len());
+        for event in events {
+            let ruling = ask(&interpreter, &prepared, &Arc::new(event), issuer, terms);
+            let goes_on = matches!(ruling.fate, Fate::Allowed(_));
+            rulings.push(ruling);
+            if !goes_on {
+                break;
+            }
+        }
         self.idle.lock().push(interpreter);
-        ruling
+        rulings
     }
 
     /// The compiled form of a script, made now if it is not there.
@@ -93,15 +101,20 @@ impl Workshop {
 /// Nobody was asked, which counts as a failure of the first of them.
 fn unanswered(
     scripts: &[Arc<Script>],
-    target: Option<rescind_ledger::Target>,
-    why: Failure,
+    targets: Vec<Option<Target>>,
+    why: &Failure,
     on_failure: ScriptFailure,
-) -> Ruling {
-    let first = scripts.first();
-    let run = |script: &Arc<Script>| Run { name: script.name.clone(), version: script.version, outcome: Err(why) };
-    let fate = match on_failure {
-        ScriptFailure::Refuse => Fate::Failed,
-        ScriptFailure::Allow => Fate::Allowed(target),
+) -> Vec<Ruling> {
+    let run = |script: &Arc<Script>| {
+        let (name, version) = (script.name.clone(), script.version);
+        Run { name, version, outcome: Err(why.clone()) }
     };
-    Ruling { runs: first.map(run).into_iter().collect(), fate }
+    let ruling = |target| {
+        let fate = match on_failure {
+            ScriptFailure::Refuse => Fate::Failed,
+            ScriptFailure::Allow => Fate::Allowed(target),
+        };
+        Ruling { runs: scripts.first().map(run).into_iter().collect(), fate }
+    };
+    targets.into_iter().map(ruling).collect()
 }

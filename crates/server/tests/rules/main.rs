@@ -5,11 +5,13 @@
 mod house;
 mod refresh;
 mod replay;
+mod revoking;
 mod rules;
 mod scripts;
 mod session_api;
 mod session_limit;
 mod sessions;
+mod settings;
 mod targets;
 mod time;
 mod time_property;

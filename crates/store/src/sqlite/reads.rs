@@ -1,6 +1,12 @@
 //! The read side: a small pool of read-only connections beside the writer.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use parking_lot::{Condvar, Mutex};
 use rescind_ledger::{
@@ -30,6 +36,8 @@ pub struct SqliteReads {
 }
 
 struct Pool {
+    /// How many reads there were.
+    reads: AtomicU64,
     idle: Mutex<Vec<Connection>>,
     returned: Condvar,
 }
@@ -64,10 +72,17 @@ impl Drop for Loan<'_> {
 impl SqliteReads {
     pub(super) fn open(path: &Path, connections: usize) -> Result<Self, StoreError> {
         let idle = (0..connections.max(1)).map(|_| open::reader(path)).collect::<Result<_, _>>()?;
-        Ok(Self { pool: Arc::new(Pool { idle: Mutex::new(idle), returned: Condvar::new() }) })
+        Ok(Self { pool: Arc::new(Pool { reads: AtomicU64::new(0), idle: Mutex::new(idle), returned: Condvar::new() }) })
+    }
+
+    /// How many reads there were so far.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.pool.reads.load(Ordering::Relaxed)
     }
 
     fn read<T>(&self, look: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.pool.reads.fetch_add(1, Ordering::Relaxed);
         let loan = self.pool.lend();
         match &loan.connection {
             Some(connection) => look(connection),
@@ -124,16 +139,17 @@ impl Reads for SqliteReads {
         })
     }
 
-    async fn find_owner(&self, hash: &Hash) -> Result<Option<CredentialOwner>, StoreError> {
+    async fn find_owner(&self, hash: &Hash, id: Option<&str>) -> Result<Option<CredentialOwner>, StoreError> {
         self.read(|connection| {
             let sql = "SELECT grant_id, client_id, user_id, scope FROM access_tokens WHERE hash = ?1 UNION ALL \
                        SELECT g.id, g.client_id, g.user_id, g.scope FROM refresh_tokens AS t \
-                       JOIN grants AS g ON g.id = t.grant_id WHERE t.hash = ?1";
+                       JOIN grants AS g ON g.id = t.grant_id WHERE t.hash = ?1 UNION ALL \
+                       SELECT grant_id, client_id, user_id, scope FROM access_tokens WHERE id = ?2";
             let mut statement = connection.prepare_cached(sql).within("access_tokens")?;
             let read = |row: &rusqlite::Row<'_>| {
                 Ok(CredentialOwner { grant: row.get(0)?, client: row.get(1)?, user: row.get(2)?, scope: row.get(3)? })
             };
-            statement.query_row([hash.0], read).optional().within("access_tokens")
+            statement.query_row(rusqlite::params![hash.0, id], read).optional().within("access_tokens")
         })
     }
 

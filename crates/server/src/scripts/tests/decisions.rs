@@ -36,6 +36,14 @@ fn a_script_allows_denies_silently_or_denies_with_an_error() {
 }
 
 #[test]
+fn texts_are_looked_at_and_put_together() {
+    let all = "let s = \" Aé \"; allow().note(`${s.len} ${s.len()} ${s.trim()} ${s.to_lower().trim()} ${s.to_upper().trim()} \
+               ${s.index_of(\"é\")} ${s.index_of(\"x\")} ${s.sub_string(1, 2)} ${s.contains(\"é\")} ${\"x\" in s} ${s.starts_with(\" A\")} \
+               ${s.ends_with(\"é\")} ${s.sub_string(-5, 1)}|${s.sub_string(9, 9)}|`)";
+    assert_eq!(asked(all).unwrap().note.as_deref(), Some("4 4 Aé aé AÉ 2 -1 Aé true false true false  ||"));
+}
+
+#[test]
 fn what_is_no_answer_is_a_failure() {
     for (body, kind) in [("", "()"), ("true", "bool"), ("\"allow\"", "string"), ("event", "Event")] {
         let Err(Failure::NoAnswer(found)) = asked(body) else { panic!("{body} is an answer") };
@@ -52,11 +60,11 @@ fn an_error_of_a_scripts_choice_is_one_that_oauth_allows() {
         "deny(\"a\\nb\")",
         "deny(\"é\")",
         "deny(\"ok\", \"a\\r\\nSet-Cookie: x\")",
-        "let s = \"\"; s.pad(65, 'x'); deny(s)",
-        "let s = \"\"; s.pad(501, 'x'); deny(\"ok\", s)",
+        "let s = \"x\"; while s.len < 65 { s += \"x\"; } deny(s)",
+        "let s = \"x\"; while s.len < 501 { s += \"x\"; } deny(\"ok\", s)",
         "allow().note(\"\")",
         "allow().note(\"a\\nb\")",
-        "let s = \"\"; s.pad(501, 'x'); allow().note(s)",
+        "let s = \"x\"; while s.len < 501 { s += \"x\"; } allow().note(s)",
         "allow().widen(\"world\")",
         "deny().widen(\"user\")",
     ] {

@@ -10,9 +10,13 @@ fn stopped(body: &str) -> Failure {
 
 #[test]
 fn a_script_without_end_is_stopped_by_the_number_of_its_operations() {
-    for body in
-        ["loop {}", "while true {}", "let x = 0; loop { x += 1; }", "for i in 0..1000000000 {}", "do {} while true;"]
-    {
+    for body in [
+        "loop {}",
+        "while true {}",
+        "let x = 0; loop { x += 1; }",
+        "let i = 0; while i < 1000000000 { i += 1; }",
+        "do {} while true;",
+    ] {
         assert_eq!(stopped(body), Failure::Limit("operations"), "{body}");
     }
 }
@@ -107,19 +111,27 @@ fn memory_bombs_are_defused() {
         "let s = \"x\"; loop { s = s + s; }",
         "let s = \"x\"; loop { s = `${s}${s}`; }",
         "let s = \"x\"; loop { s = `${s} and ${s}`; }",
-        "let s = \"x\"; loop { s.append(s); }",
         "let s = \"x\"; loop { s = s.to_debug(); }",
-        "let s = \"\"; s.pad(1000000000, 'x');",
-        "let s = \"\"; s.pad(1000000000, \"xyz\");",
-        "let s = \"\"; s.pad(16000, 'x'); s.replace(\"x\", s);",
-        "let s = \"\"; s.pad(16000, 'x'); s.replace('x', s);",
-        "let s = \"\"; s.pad(16000, 'x'); s.replace(\"\", s);",
-        "let s = \"\"; s.pad(8000, 'ﬃ'); s.make_upper();",
+        "let s = \"ﬃ\"; loop { s += s; s = s.to_upper(); }",
+        "let s = \"x\"; loop { s += 'x'; s += s; }",
     ] {
         assert_eq!(stopped(body), Failure::Limit("memory"), "{body}");
     }
-    let kept = "let s = \"\"; s.pad(16000, 'x'); s.replace(\"x\", \"y\"); s.replace('y', \"\"); allow().note(s.len().to_string())";
-    assert_eq!(asked(kept).unwrap().note.as_deref(), Some("0"), "what fits is done");
+}
+
+/// Found by the property below: between two operations nothing stops a script.
+#[test]
+fn no_function_that_could_go_on_for_ever_is_there() {
+    for call in [
+        "s.pad(9, \"\")",
+        "s.replace(\"\", s)",
+        "range(0, 9, 1)",
+        "s.split(\"\")",
+        "s.chars()",
+        "for i in 0..9 {}",
+    ] {
+        assert!(matches!(asked(&format!("let s = \"x\"; {call}; allow()")), Err(Failure::Raised(_))), "{call}");
+    }
 }
 
 #[test]
@@ -136,7 +148,7 @@ fn a_script_that_takes_too_long_is_stopped_by_the_watch() {
         Arc::new(move || Duration::from_millis(passed.fetch_add(1, Ordering::Relaxed)))
     };
     let interpreter = Interpreter::new(watch);
-    let script = compile("fn revoke(event) { for i in 0..90000 {} allow() }").unwrap();
+    let script = compile("fn revoke(event) { let i = 0; while i < 10000 { i += 1; } allow() }").unwrap();
     let (event, time) = (Arc::new(event()), Duration::from_millis(100));
     assert_eq!(interpreter.run(&script, &event, time), Err(Failure::Limit("time")));
     let looked = passed.load(Ordering::Relaxed);
@@ -153,14 +165,14 @@ fn a_source_that_is_too_long_is_refused() {
 
 #[test]
 fn whatever_a_script_raises_is_told_in_one_short_line() {
-    let Err(Failure::Raised(why)) = asked("let s = \"é\\n\"; s.pad(5000, 'é'); throw s;") else {
+    let Err(Failure::Raised(why)) = asked("let s = \"é\\n\"; while s.len < 2000 { s += s; } throw s;") else {
         panic!("it raises")
     };
     assert!(why.len() < 400 && !why.contains(char::is_control), "{why}");
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     /// Whatever is put together of pieces of the language comes to an end, and nobody is harmed.
     #[test]
@@ -183,29 +195,37 @@ fn piece() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "s += s; ",
         "s = `${s}${n}`; ",
+        "s += n; ",
+        "s -= \"x\"; ",
         "n += 1; ",
         "n *= n; ",
         "n = -n - 1; ",
         "n = n << 60; ",
+        "n = n ** n; ",
         "n = n % 0; ",
         "loop { ",
         "while n < 99 { ",
+        "do { ",
+        "} while n < 9; ",
         "for i in 0..n { ",
-        "for c in s.chars() { ",
+        "for c in s { ",
         "} ",
         "{ ",
         "if s == \"\" { ",
         "break; ",
+        "continue; ",
         "return allow(); ",
         "revoke(event); ",
         "s = event.client + s; ",
-        "s.pad(99, 'x'); ",
-        "s.pad(n, s); ",
-        "s.replace(\"x\", s); ",
-        "s.crop(n); ",
-        "s.truncate(n); ",
         "s = s.sub_string(n, n); ",
+        "s = s.sub_string(-1, n); ",
         "s = s.to_upper(); ",
+        "s = s.trim(); ",
+        "s = s.to_debug(); ",
+        "s = n.to_hex(); ",
+        "n = s.index_of(\"\"); ",
+        "n = s.index_of(s); ",
+        "n = s.len; ",
         "throw s; ",
         "try { ",
         "} catch (e) { s = `${e}`; ",
@@ -215,8 +235,9 @@ fn piece() -> impl Strategy<Value = &'static str> {
         "allow().widen(s); ",
         "let t = s; ",
         "switch s { \"x\" => 1, _ => 2 }; ",
-        "n = s.index_of(\"y\"); ",
         "s = event.header(\"origin\") ?? s; ",
+        "event.has_scope(s); ",
+        "if s in s { ",
         "allow() ",
     ])
 }
