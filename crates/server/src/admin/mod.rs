@@ -1,6 +1,7 @@
 //! The admin API, `/admin/v1`: one table of routes, from which the router is built. What is not in it is refused.
 
 mod apis;
+mod audit;
 mod call;
 mod caller;
 mod clients;

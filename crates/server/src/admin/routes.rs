@@ -3,8 +3,8 @@
 use super::{
     Access, Recorded, Route,
     Verb::{Delete, Get, Patch, Post},
-    apis, clients, devices, entries, explain, keys, listings, preview, registration_tokens, revocations, scripts,
-    sessions, settings, status, users,
+    apis, audit, clients, devices, entries, explain, keys, listings, preview, registration_tokens, revocations,
+    scripts, sessions, settings, status, users,
 };
 
 /// Turns an `async fn` into the table's kind of handler.
@@ -57,6 +57,9 @@ pub static ROUTES: &[Route] = &[
     route!(Get "/revocations/{id}", Read, ByItself, entries::show, "Shows the revocation at a position."),
     route!(Post "/explain", Read, Read, explain::explain, "Says of a token whether it is alive, and if not, why."),
     route!(Post "/introspect", Read, Read, explain::introspect, "Says of a token what an API would hear (RFC 7662)."),
+    route!(Get "/audit", Read, Read, audit::list, "Searches the audit trail, the newest record first."),
+    route!(Get "/audit/records", Read, Read, audit::records, "Gives the audit trail as it was hashed, with its signed heads, in order."),
+    route!(Get "/audit/head", Read, ByItself, audit::head, "Signs the last record of the audit trail and gives the signed head."),
     route!(Get "/keys", Read, ByItself, keys::list, "Lists the signing keys."),
     route!(Post "/keys", Write, Change, keys::rotate, "Signs with fresh keys from now on."),
     route!(Post "/scripts", Write, ByItself, scripts::put, "Adds a script, or stores another version of it."),

@@ -133,6 +133,7 @@ impl Breadth {
                 | Target::SubjectClient { .. }
                 | Target::SubjectAudience { .. },
             ) => true,
+            (Self::User, Target::Subject { .. }) if event.only_sessions => true,
             (Self::Grant, _) | (Self::User, Target::Subject { .. } | Target::Everything) => false,
             (Self::User, _) => return Err(CannotWiden::OtherKind(event.target_kind())),
         };

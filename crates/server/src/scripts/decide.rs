@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use rescind_ledger::{Action, AuditEvent, Door, Initiator, Lane, LedgerError, Order, Script, Target};
 
-use super::{Event, Fate, Run, Terms};
+use super::{Breadth, Event, Fate, Run, Terms};
 use crate::app::App;
 
 /// A revocation may be written, perhaps wider than it was asked for.
@@ -12,6 +12,7 @@ use crate::app::App;
 pub struct Permission {
     target: Option<Target>,
     note: Option<String>,
+    breadth: Option<Breadth>,
     /// What the scripts said.
     records: Vec<AuditEvent>,
 }
@@ -34,6 +35,18 @@ impl Permission {
         self.target.as_ref()
     }
 
+    /// How wide the scripts want it at least; the target says so already, unless only the sessions of a user were to end.
+    #[must_use]
+    pub fn breadth(&self) -> Option<Breadth> {
+        self.breadth
+    }
+
+    /// What the scripts noted, for whatever is written that is no [`Order`].
+    #[must_use]
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
     /// The order with the target as wide as it is to be, and with what the scripts noted.
     #[must_use]
     pub fn order(&self, order: Order) -> Order {
@@ -54,6 +67,14 @@ impl Permission {
     /// Writes down what the scripts said, in the transaction of the order, or of whatever is recorded in its place.
     pub fn record(&self, door: &mut Door<'_>) -> Result<(), LedgerError> {
         self.records.iter().try_for_each(|record| door.record(record))
+    }
+
+    /// The same where nothing else is to be written.
+    pub async fn keep(self, app: &App) -> Result<(), LedgerError> {
+        if self.records.is_empty() {
+            return Ok(());
+        }
+        app.submit(Lane::Ending, move |door| self.record(door)).await
     }
 }
 
@@ -82,11 +103,11 @@ pub async fn decide_all(app: &App, events: Vec<Event>) -> Result<Vec<Permission>
     let rulings = app.scripts.ask(&scripts, events, app.live.issuer(), terms).await;
     let mut permissions = Vec::with_capacity(told.len());
     for (told, ruling) in told.iter().zip(rulings) {
-        let note = ruling.note();
+        let (note, breadth) = (ruling.note(), ruling.breadth);
         let records = ruling.runs.iter().map(|run| told.record(app, run)).collect();
         let refusal = match ruling.fate {
             Fate::Allowed(target) => {
-                permissions.push(Permission { target, note, records });
+                permissions.push(Permission { target, note, breadth, records });
                 continue;
             }
             Fate::DeniedSilently => Refusal::Silent,

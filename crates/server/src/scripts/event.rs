@@ -37,6 +37,8 @@ pub struct Event {
     pub client_is_public: bool,
     /// What would end. Nothing for a token or user that is unknown, or that the client may not hear about.
     pub target: Option<Target>,
+    /// Of the target, which is a user then, only the sessions end.
+    pub only_sessions: bool,
     /// The request's `token_type_hint`.
     pub hint: Option<String>,
     /// The grant of the token.
@@ -59,6 +61,7 @@ impl Event {
             client: client.id.clone(),
             client_is_public: client.is_public(),
             target: None,
+            only_sessions: false,
             hint: None,
             grant: None,
             user: None,
@@ -80,6 +83,7 @@ impl Event {
     pub fn target_kind(&self) -> &'static str {
         match &self.target {
             None => "none",
+            Some(_) if self.only_sessions => "session",
             Some(Target::Token { .. }) => "token",
             Some(Target::Grant { .. }) => "grant",
             Some(Target::Session { .. }) => "session",

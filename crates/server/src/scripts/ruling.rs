@@ -36,6 +36,8 @@ pub struct Ruling {
     /// In the order in which they were asked; after a denial nobody is.
     pub runs: Vec<Run>,
     pub fate: Fate,
+    /// How wide the scripts want it at least.
+    pub breadth: Option<Breadth>,
 }
 
 /// What becomes of the revocation.
@@ -97,12 +99,13 @@ pub fn ask(
         };
         runs.push(run);
         if let Some(fate) = stop {
-            return Ruling { runs, fate };
+            return Ruling { runs, fate, breadth };
         }
     }
     // What each run found possible is possible.
     let widened = breadth.and_then(|breadth| breadth.widened(event, issuer).ok());
-    Ruling { runs, fate: Fate::Allowed(widened.unwrap_or_else(|| event.target.clone())) }
+    let fate = Fate::Allowed(widened.unwrap_or_else(|| event.target.clone()));
+    Ruling { runs, fate, breadth }
 }
 
 impl Ruling {

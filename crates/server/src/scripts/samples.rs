@@ -79,14 +79,15 @@ fn samples(client: &str, issuer: &str) -> Vec<(&'static str, Event)> {
         ),
         ("what a client holds of a user", Event { grant: None, ..at_revoke(None, at_client) }),
         (
-            "session of a user",
+            "sessions of a user",
             Event {
-                target: Some(Target::Session { session: "s_sample".to_owned() }),
+                target: Some(subject()),
+                only_sessions: true,
                 user: user(),
                 ..confidential(Endpoint::RevokeSession)
             },
         ),
-        ("session of an unknown user", confidential(Endpoint::RevokeSession)),
+        ("sessions of an unknown user", confidential(Endpoint::RevokeSession)),
         (
             "everything of a user",
             Event { target: Some(subject()), user: user(), ..confidential(Endpoint::GlobalTokenRevocation) },

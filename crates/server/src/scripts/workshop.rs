@@ -114,7 +114,7 @@ fn unanswered(
             ScriptFailure::Refuse => Fate::Failed,
             ScriptFailure::Allow => Fate::Allowed(target),
         };
-        Ruling { runs: scripts.first().map(run).into_iter().collect(), fate }
+        Ruling { runs: scripts.first().map(run).into_iter().collect(), fate, breadth: None }
     };
     targets.into_iter().map(ruling).collect()
 }

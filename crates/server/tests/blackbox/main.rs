@@ -2,6 +2,7 @@
 
 mod application;
 mod clients;
+mod others_access;
 mod parts;
 mod person;
 mod registration;

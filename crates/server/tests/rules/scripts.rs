@@ -4,6 +4,7 @@ use axum::{
     body::Body,
     http::{Request, StatusCode, header},
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http_body_util::BodyExt;
 use rescind::scripts::{self, Endpoint, Event, Refusal};
 use rescind_ledger::{Order, Reads, Reason, Target};
@@ -345,4 +346,83 @@ async fn a_script_decides_on_several_tokens_and_on_everything_of_a_client() {
     assert!(house.is_active("web", &hers).await);
     house.revoke("web", &format!("{hers} {his}")).await;
     assert!(!house.is_active("web", &hers).await && !house.is_active("web", &his).await);
+}
+
+/// A client that may end what is not its own.
+async fn with_operator(house: &House) {
+    let operator = client("operator");
+    let scopes = ["revoke_session", "global_token_revocation"].map(str::to_owned).to_vec();
+    house.put_client(rescind_ledger::Client { scopes, ..operator }).await;
+}
+
+async fn global(house: &House, user: &str) -> StatusCode {
+    let body = json!({ "sub_id": { "format": "iss_sub", "iss": crate::house::ISSUER, "sub": user } });
+    let credentials = STANDARD.encode("operator-basic:the+secret+of+operator-basic");
+    let request = Request::post("/global-token-revocation")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::AUTHORIZATION, format!("Basic {credentials}"));
+    house.send(request.body(Body::from(body.to_string())).unwrap()).await.status()
+}
+
+#[tokio::test]
+async fn scripts_are_asked_before_the_sessions_of_a_user_end_and_may_widen_that() {
+    let house = House::open().await;
+    with_operator(&house).await;
+    let revoke = async |user: &str| {
+        let fields = [("user_criterion_key", "uid"), ("user_criterion_value", user)];
+        house.post("operator", "/revoke_session", &fields).await.0
+    };
+    let offline = async |name: &str| {
+        let asked = [("scope", "read offline_access"), ("resource", API_A)];
+        let code = house.code(&house.sign_in(name).await, "web", &asked).await;
+        text(&house.exchange("web", &code).await.1, "refresh_token")
+    };
+    let token = offline("alice").await;
+    let session = house.session_of(&house.sign_in("alice").await).await;
+    let ended = || house.app.live.position_of(&Target::Session { session: session.clone() }).is_some();
+    house
+        .put_script("guard", "fn revoke(event) { deny().note(`${event.endpoint} ${event.target} ${event.user}`) }")
+        .await;
+    assert_eq!(revoke("alice").await, StatusCode::OK);
+    assert!(!ended());
+    let note = text(&house.recorded("script").await.pop().unwrap(), "note");
+    assert_eq!(note, "revoke_session session u_alice");
+    assert_eq!(revoke("nobody").await, StatusCode::OK);
+    let note = text(&house.recorded("script").await.pop().unwrap(), "note");
+    assert_eq!(note, "revoke_session none ", "an unknown user is asked about, too");
+    house.put_script("guard", ALLOW).await;
+    assert_eq!(revoke("alice").await, StatusCode::OK);
+    assert!(ended());
+    assert_eq!(house.refresh("web", &token).await.0, StatusCode::OK, "what outlives the session goes on");
+    let token = offline("alice").await;
+    house.put_script("guard", "fn revoke(event) { allow().widen(\"user\").note(\"all of it\") }").await;
+    assert_eq!(revoke("alice").await, StatusCode::OK);
+    assert_eq!(house.refresh("web", &token).await.0, StatusCode::BAD_REQUEST, "it was widened to everything");
+    let entry = house.app.records.store.entries_before(None, 1).await.unwrap().pop().unwrap();
+    assert_eq!((entry.target, entry.note.as_deref()), (subject("alice"), Some("guard: all of it")));
+}
+
+#[tokio::test]
+async fn scripts_are_asked_before_everything_of_a_user_ends() {
+    let house = House::open().await;
+    let scopes = vec!["global_token_revocation".to_owned()];
+    let operator = client("operator-basic");
+    let auth_method = rescind_ledger::ClientAuthMethod::ClientSecretBasic;
+    house.put_client(rescind_ledger::Client { scopes, auth_method, ..operator }).await;
+    let token = house.token_of("alice", "web").await;
+    house.put_script("guard", DENY).await;
+    assert_eq!(global(&house, "u_alice").await, StatusCode::NO_CONTENT);
+    assert!(house.is_active("web", &token).await);
+    house.put_script("guard", "fn revoke(event) { deny(\"access_denied\") }").await;
+    assert_eq!(global(&house, "u_alice").await, StatusCode::FORBIDDEN);
+    house.put_script("guard", "fn revoke(event) { event.nothing }").await;
+    assert_eq!(global(&house, "u_alice").await, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(house.is_active("web", &token).await);
+    house.put_script("guard", "fn revoke(event) { allow().note(event.endpoint) }").await;
+    assert_eq!(global(&house, "u_nobody").await, StatusCode::NOT_FOUND);
+    assert_eq!(global(&house, "u_alice").await, StatusCode::NO_CONTENT);
+    assert!(!house.is_active("web", &token).await);
+    assert_eq!(house.outcomes().await, ["denied_silently", "denied", "failed", "allowed", "allowed"]);
+    let entry = house.app.records.store.entries_before(None, 1).await.unwrap().pop().unwrap();
+    assert_eq!(entry.note.as_deref(), Some("guard: global_token_revocation"));
 }

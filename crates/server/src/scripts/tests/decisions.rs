@@ -103,6 +103,12 @@ fn a_target_gets_wider_and_never_narrower() {
     for narrower in [token, grant, session, at_client, user.clone()] {
         assert_eq!(widened(Breadth::User, narrower), Ok(Some(user.clone())));
     }
+    let sessions = |breadth: Breadth| {
+        let event = Event { target: Some(user.clone()), only_sessions: true, ..event() };
+        (event.target_kind(), breadth.widened(&event, ISSUER))
+    };
+    assert_eq!(sessions(Breadth::User), ("session", Ok(Some(user.clone()))));
+    assert_eq!(sessions(Breadth::Grant), ("session", Ok(Some(user.clone()))));
     assert_eq!(widened(Breadth::User, Target::Everything), Ok(Some(Target::Everything)));
     let other = widened(Breadth::User, Target::Client { client: text("web") });
     assert_eq!(other, Err(CannotWiden::OtherKind("client")), "neither is in the other");
