@@ -26,6 +26,7 @@ mod session_validation;
 mod session_view;
 mod sessions;
 mod settings;
+mod status;
 mod target;
 mod time;
 mod token_view;
@@ -57,6 +58,9 @@ pub use session_validation::SessionValidation;
 pub use session_view::SessionView;
 pub use sessions::{EndedSession, EndingOfSessions, SessionLimit};
 pub use settings::{Definition, Feature, Form, NewSetting, ScriptFailure, SettingChange, Settings, WrongSetting};
+pub use status::{
+    LogoutStatusJwt, Reach, StatusList, StatusNames, StatusReference, StatusScan, StatusSlot, StatusView,
+};
 pub use target::{Target, UnknownTarget};
 pub use time::Timestamp;
 pub use token_view::TokenView;

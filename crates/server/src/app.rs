@@ -23,6 +23,7 @@ use crate::{
     records::Records,
     runtime_log::RuntimeLog,
     scripts::Workshop,
+    status_lists::{self, StatusLists},
     telemetry::Telemetry,
 };
 
@@ -33,6 +34,7 @@ pub struct App {
     pub live: Arc<Live>,
     pub queue: Arc<Queue>,
     pub records: Records<SqliteReads>,
+    pub status_lists: StatusLists,
     pub keys: Keys,
     pub egress: Egress,
     /// Wrong passwords.
@@ -85,6 +87,7 @@ impl Opened {
         let ended = |target: &Target| live.position_of(target).is_some();
         let (keys, fresh_secrets) = Keys::open(*master, &secrets, now, ended)?;
         let records = Records::new(store.reads(READERS)?, live.clone(), config.cache_bytes);
+        let status_lists = StatusLists::new(live.clone(), records.store.clone(), store.reads(status_lists::SCANNERS)?);
         let queue = Arc::new(Queue::default());
         let mut writer = Writer::new(Box::new(store), Box::new(marker), live.clone(), queue.clone());
         let facts = Facts {
@@ -114,6 +117,7 @@ impl Opened {
             live,
             queue,
             records,
+            status_lists,
             keys,
             pace,
             data_dir,

@@ -22,6 +22,7 @@ pub mod records;
 pub mod runtime_log;
 pub mod scripts;
 pub mod serve;
+pub mod status_lists;
 pub mod telemetry;
 pub mod tls;
 pub mod touch;

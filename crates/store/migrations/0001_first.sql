@@ -298,6 +298,43 @@ CREATE INDEX access_tokens_by_client ON access_tokens (client_id, issued_at);
 CREATE INDEX access_tokens_by_user ON access_tokens (user_id, issued_at) WHERE user_id IS NOT NULL;
 CREATE INDEX access_tokens_by_expiry ON access_tokens (expires_at);
 
+-- Whose status stands where. A list and its references go together, once its last token has expired: until then it can
+-- also be said how it stood at an earlier moment.
+CREATE TABLE status_lists (
+    number      INTEGER PRIMARY KEY,
+    id          TEXT    NOT NULL UNIQUE,
+    opened_at   INTEGER NOT NULL,
+    expires_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX status_lists_by_expiry ON status_lists (expires_at);
+
+-- Read a list at a time, in order.
+CREATE TABLE status_references (
+    list     INTEGER NOT NULL,
+    idx      INTEGER NOT NULL,
+    -- The token's lineage, its stamp and when it was issued, in one piece.
+    lineage  BLOB    NOT NULL,
+    PRIMARY KEY (list, idx)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE logout_status_jwts (
+    hash        BLOB    PRIMARY KEY,
+    id          TEXT    NOT NULL UNIQUE,
+    grant_id    TEXT    NOT NULL,
+    client_id   TEXT    NOT NULL,
+    user_id     TEXT    NOT NULL,
+    session_id  TEXT    NOT NULL,
+    device_id   TEXT,
+    key_id      TEXT    NOT NULL,
+    epoch       INTEGER NOT NULL,
+    seq         INTEGER NOT NULL,
+    issued_at   INTEGER NOT NULL,
+    expires_at  INTEGER NOT NULL,
+    list        TEXT    NOT NULL,
+    idx         INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX logout_status_jwts_by_expiry ON logout_status_jwts (expires_at);
+
 CREATE TABLE refresh_tokens (
     hash        BLOB    PRIMARY KEY,
     grant_id    TEXT    NOT NULL,

@@ -80,6 +80,16 @@ impl ProtocolError {
         Self::of(StatusCode::FORBIDDEN, "access_denied", description)
     }
 
+    /// 404 with words for a machine that looks in the wrong place.
+    pub fn not_found(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(StatusCode::NOT_FOUND, "not_found", description)
+    }
+
+    /// 406: it is there in other forms alone.
+    pub fn not_acceptable(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(StatusCode::NOT_ACCEPTABLE, "invalid_request", description)
+    }
+
     /// 403 for a bearer token that is good, but not for this (RFC 6750 section 3.1); the challenge names the scope.
     pub fn insufficient_scope(scope: &'static str) -> Self {
         let description = format!("the access token is not a client's own one with the scope `{scope}`");

@@ -13,13 +13,13 @@ use crate::{
     protocol::{
         account, authorize, consent, cors, discovery, end_session, global_token_revocation, health, introspect,
         mount::{Mount, Place},
-        pages, par, register, revoke, revoke_session, session_api, sign_in, token, userinfo,
+        pages, par, register, revoke, revoke_session, session_api, sign_in, status_list, token, userinfo,
     },
     runtime_log,
 };
 
 /// The endpoints whose addresses clients are told, and what answers there.
-fn endpoints() -> [(Place, MethodRouter<Arc<App>>); 11] {
+fn endpoints() -> [(Place, MethodRouter<Arc<App>>); 13] {
     let userinfo = get(userinfo::userinfo).post(userinfo::userinfo).options(cors::preflight);
     [
         (Place::Authorize, get(authorize::show).post(authorize::submit)),
@@ -31,6 +31,8 @@ fn endpoints() -> [(Place, MethodRouter<Arc<App>>); 11] {
         (Place::Register, post(register::register)),
         (Place::Revoke, post(revoke::revoke).options(cors::preflight)),
         (Place::RevokeSession, post(revoke_session::revoke)),
+        (Place::StatusList, get(status_list::which).post(status_list::which).options(cors::preflight)),
+        (Place::StatusListAggregation, get(status_list::aggregation).options(cors::preflight)),
         (Place::Token, post(token::token).options(cors::preflight)),
         (Place::Userinfo, userinfo),
     ]
@@ -47,6 +49,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/account", get(account::show))
         .route("/account/end", get(account::confirm).post(account::submit))
         .route("/register/{client_id}", get(register::read).put(register::update).delete(register::remove))
+        .route("/status_list/{id}", get(status_list::show).post(status_list::show).options(cors::preflight))
         .route("/.well-known/openid-configuration", get(discovery::metadata))
         .route("/assets/{name}", get(assets))
         .merge(runtime_log::logged(app, session_api::routes()));

@@ -13,6 +13,7 @@ mod session_api;
 mod session_limit;
 mod sessions;
 mod settings;
+mod status_lists;
 mod targets;
 mod time;
 mod time_property;

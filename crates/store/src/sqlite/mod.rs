@@ -8,6 +8,7 @@ mod listing;
 mod open;
 mod reads;
 mod scripts;
+mod status;
 mod tx;
 
 use std::path::{Path, PathBuf};

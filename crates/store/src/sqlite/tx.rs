@@ -2,8 +2,9 @@
 
 use rescind_ledger::{
     AccessToken, Api, AuditHead, AuditRecord, Authentication, Client, Code, Consent, Device, Entry, ForgottenAudit,
-    Grant, Hash, HorizonFact, Initiator, Mark, Position, PushedRequest, RefreshToken, Script, Sealed, Session,
-    SessionClock, SettingChange, SignedHead, StoreError, Swept, Target, Timestamp, Tx, Use, User,
+    Grant, Hash, HorizonFact, Initiator, LogoutStatusJwt, Mark, Position, PushedRequest, RefreshToken, Script, Sealed,
+    Session, SessionClock, SettingChange, SignedHead, StatusReference, StoreError, Swept, Target, Timestamp, Tx, Use,
+    User,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::Serialize;
@@ -14,7 +15,7 @@ use super::{
     fault::Within,
     forget, mark_of,
     reads::LIVE_SESSIONS,
-    scripts,
+    scripts, status,
 };
 
 /// A transaction that is rolled back when dropped, unless it was committed.
@@ -377,6 +378,14 @@ impl Tx for SqliteTx<'_> {
                 token.expires_at.0
             ],
         )
+    }
+
+    fn insert_status_reference(&mut self, reference: &StatusReference, at: Timestamp) -> Result<(), StoreError> {
+        self.attempt("status_references", |connection| status::insert_reference(connection, reference, at))
+    }
+
+    fn insert_logout_status_jwt(&mut self, jwt: &LogoutStatusJwt) -> Result<(), StoreError> {
+        self.attempt("logout_status_jwts", |connection| status::insert_logout_jwt(connection, jwt))
     }
 
     fn insert_refresh_token(&mut self, token: &RefreshToken) -> Result<(), StoreError> {
