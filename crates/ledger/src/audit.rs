@@ -338,7 +338,10 @@ mod tests {
             ip: "192.0.2.7".parse().ok(),
         };
         let read: AuditBody = serde_json::from_str(&as_json(&body).unwrap()).unwrap();
-        assert_eq!((read.seq, read.at, &read.target, read.reason), (7, Timestamp(5), &Some(target.clone()), body.reason));
+        assert_eq!(
+            (read.seq, read.at, &read.target, read.reason),
+            (7, Timestamp(5), &Some(target.clone()), body.reason)
+        );
         assert_eq!((read.note.as_deref(), read.ip, read.ended_at()), (body.note, body.ip, Some("1-2")));
         assert_eq!(AuditBody { outcome: "already_ended".to_owned(), ..read.clone() }.ended_at(), None);
         assert_eq!(read.forgotten_through(), None);

@@ -7,8 +7,8 @@ use rescind_check::Position;
 
 use crate::{
     AccessToken, Api, AuditHead, AuditRecord, Authentication, Client, Code, Configuration, Consent, Device, Entry,
-    Grant, Hash, HorizonFact, Initiator, LogoutStatusJwt, PushedRequest, RefreshToken, Sealed, Session, SettingChange,
-    SignedHead, StatusList, StatusReference, StatusScan, Target, Timestamp, User,
+    Grant, Hash, HorizonFact, Initiator, LogoutStatusJwt, PushedRequest, RefreshToken, Script, ScriptVersion, Sealed,
+    Session, SettingChange, SignedHead, StatusList, StatusReference, StatusScan, Target, Timestamp, User,
 };
 
 /// Why a store could not do what it was asked.
@@ -98,6 +98,14 @@ pub trait Tx {
     fn find_device(&mut self, id: &str) -> Result<Option<Device>, StoreError>;
     /// Fails with [`StoreError::Conflict`] if another device has one of its external ids.
     fn put_device(&mut self, device: &Device) -> Result<(), StoreError>;
+    /// A script in the version that is in use.
+    fn find_script(&mut self, name: &str) -> Result<Option<Script>, StoreError>;
+    /// How many scripts there are, and the last version that one of this name had, if there ever was one.
+    fn script_counts(&mut self, name: &str) -> Result<(u32, Option<u32>), StoreError>;
+    /// Adds a script or changes it. A version that is known keeps its text.
+    fn put_script(&mut self, script: &Script) -> Result<(), StoreError>;
+    /// Leaves its versions as they are.
+    fn delete_script(&mut self, name: &str) -> Result<(), StoreError>;
     fn put_setting(&mut self, change: &SettingChange) -> Result<(), StoreError>;
     fn put_secret(&mut self, name: &str, sealed: &Sealed, at: Timestamp) -> Result<(), StoreError>;
     fn delete_secret(&mut self, name: &str) -> Result<(), StoreError>;
@@ -311,6 +319,8 @@ pub trait Reads: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<SettingChange>, StoreError>> + Send;
     /// Outbox positions that wait to be dispatched, oldest first.
     fn outbox(&self, limit: u32) -> impl Future<Output = Result<Vec<Position>, StoreError>> + Send;
+    /// Every version of a script that was ever stored, the newest first.
+    fn script_versions(&self, name: &str) -> impl Future<Output = Result<Vec<ScriptVersion>, StoreError>> + Send;
     /// A status list, until it is forgotten.
     fn find_status_list(&self, id: &str) -> impl Future<Output = Result<Option<StatusList>, StoreError>> + Send;
     /// The status lists that have tokens which have not expired, the oldest first.

@@ -21,7 +21,9 @@ pub enum TrailFault {
     Missing { first: u64, last: u64 },
     #[error("record {seq} is out of its place: {expected} was to come here")]
     OutOfPlace { seq: u64, expected: u64 },
-    #[error("record {seq} does not have the hash that follows from its text and the record before: one of the two was altered")]
+    #[error(
+        "record {seq} does not have the hash that follows from its text and the record before: one of the two was altered"
+    )]
     Altered { seq: u64 },
     #[error("record {seq} {what}")]
     Inside { seq: u64, what: &'static str },
@@ -59,7 +61,11 @@ struct Range(u64, u64);
 
 impl Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 >= self.1 { write!(f, "record {}", self.1) } else { write!(f, "the records {} to {}", self.0, self.1) }
+        if self.0 >= self.1 {
+            write!(f, "record {}", self.1)
+        } else {
+            write!(f, "the records {} to {}", self.0, self.1)
+        }
     }
 }
 
@@ -107,15 +113,8 @@ impl TrailCheck {
     /// accounted for.
     #[must_use]
     pub fn begin(start: AuditHead, whole: bool) -> Self {
-        let report = TrailReport {
-            start,
-            end: start,
-            records: 0,
-            heads: 0,
-            entries: None,
-            faults: Vec::new(),
-            more_faults: 0,
-        };
+        let report =
+            TrailReport { start, end: start, records: 0, heads: 0, entries: None, faults: Vec::new(), more_faults: 0 };
         Self {
             start,
             head: start,

@@ -22,6 +22,7 @@ use crate::{
     protocol::{certificate::ClientKeys, session_api::quota::Quota, throttle::Throttle},
     records::Records,
     runtime_log::RuntimeLog,
+    scripts::Workshop,
     status_lists::{self, StatusLists},
     telemetry::Telemetry,
 };
@@ -48,6 +49,8 @@ pub struct App {
     /// Refusals, against the most that get a record of their own.
     pub refused: Refused,
     pub audit_heads: Turn,
+    /// Where scripts are run.
+    pub scripts: Arc<Workshop>,
     pub telemetry: Telemetry,
     pub runtime_log: RuntimeLog,
     pub places: Places,
@@ -105,6 +108,7 @@ impl Opened {
             client_keys: ClientKeys::default(),
             refused: Refused::default(),
             audit_heads: Turn::default(),
+            scripts: Arc::default(),
             telemetry,
             runtime_log,
             places: Places::open(config.geoip_database.as_deref())?,

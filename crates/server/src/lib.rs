@@ -20,6 +20,7 @@ pub mod places;
 pub mod protocol;
 pub mod records;
 pub mod runtime_log;
+pub mod scripts;
 pub mod serve;
 pub mod status_lists;
 pub mod telemetry;

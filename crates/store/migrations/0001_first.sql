@@ -129,6 +129,23 @@ CREATE TABLE device_external_ids (
 CREATE INDEX device_external_ids_by_device ON device_external_ids (device_id);
 CREATE INDEX devices_disabled ON devices (id) WHERE enabled = 0;
 
+-- The scripts there are, each with the version that is in use.
+CREATE TABLE scripts (
+    name         TEXT    PRIMARY KEY,
+    version      INTEGER NOT NULL,
+    asked_order  INTEGER NOT NULL,
+    enabled      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+-- Every version that was ever stored, those of scripts that are gone as well.
+CREATE TABLE script_versions (
+    name       TEXT    NOT NULL,
+    version    INTEGER NOT NULL,
+    source     TEXT    NOT NULL,
+    stored_at  INTEGER NOT NULL,
+    stored_by  TEXT    NOT NULL,
+    PRIMARY KEY (name, version)
+) STRICT;
+
 CREATE TABLE secrets (
     name    TEXT    PRIMARY KEY,
     sealed  BLOB    NOT NULL,

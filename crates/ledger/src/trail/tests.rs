@@ -209,13 +209,24 @@ fn a_trail_that_is_wrong_all_over_is_not_listed_in_full() {
 #[derive(Clone, Debug)]
 enum Mutation {
     Remove(usize),
-    AlterByte { record: usize, byte: usize, to: u8 },
-    AlterHash { record: usize, byte: usize, by: u8 },
+    AlterByte {
+        record: usize,
+        byte: usize,
+        to: u8,
+    },
+    AlterHash {
+        record: usize,
+        byte: usize,
+        by: u8,
+    },
     AlterTime(usize, i64),
     Swap(usize, usize),
     Truncate(usize),
     /// A copy, or a record of one's own with a hash that follows from the one before.
-    Insert { at: usize, forged: bool },
+    Insert {
+        at: usize,
+        forged: bool,
+    },
     /// The text of one is replaced and every hash from there on made anew.
     Rewrite(usize),
 }

@@ -76,8 +76,7 @@ fn number(text: Option<&str>) -> Result<Option<u64>, StoreError> {
 }
 
 pub(super) async fn list(call: Call) -> Result<Response, Problem> {
-    let query =
-        call.query(&["action", "actor", "outcome", "client", "correlation_id", "since", "cursor", "limit"])?;
+    let query = call.query(&["action", "actor", "outcome", "client", "correlation_id", "since", "cursor", "limit"])?;
     let (wanted, limit) = (Wanted::read(query)?, usize::try_from(query.limit()?).unwrap_or(usize::MAX));
     let mut before = number(query.find("cursor"))?;
     let mut items: Vec<Value> = Vec::new();

@@ -3,8 +3,8 @@
 use super::{
     Access, Recorded, Route,
     Verb::{Delete, Get, Patch, Post},
-    apis, audit, clients, devices, entries, explain, keys, listings, preview, registration_tokens, revocations, sessions,
-    settings, status, users,
+    apis, audit, clients, devices, entries, explain, keys, listings, preview, registration_tokens, revocations,
+    scripts, sessions, settings, status, users,
 };
 
 /// Turns an `async fn` into the table's kind of handler.
@@ -62,6 +62,12 @@ pub static ROUTES: &[Route] = &[
     route!(Get "/audit/head", Read, ByItself, audit::head, "Signs the last record of the audit trail and gives the signed head."),
     route!(Get "/keys", Read, ByItself, keys::list, "Lists the signing keys."),
     route!(Post "/keys", Write, Change, keys::rotate, "Signs with fresh keys from now on."),
+    route!(Post "/scripts", Write, ByItself, scripts::put, "Adds a script, or stores another version of it."),
+    route!(Get "/scripts", Read, ByItself, scripts::list, "Lists the scripts that are asked before a revocation is written."),
+    route!(Get "/scripts/{id}", Read, ByItself, scripts::show, "Shows a script, or the one of its versions in the query."),
+    route!(Get "/scripts/{id}/versions", Read, ByItself, scripts::versions, "Lists every version of a script."),
+    route!(Patch "/scripts/{id}", Write, ByItself, scripts::change, "Switches a script on or off, or changes its order or source."),
+    route!(Delete "/scripts/{id}", Write, ByItself, scripts::remove, "Takes a script out of use; its versions are kept."),
     route!(Get "/settings", Read, ByItself, settings::list, "Lists what can be set while the server runs, with the values in force."),
     route!(Get "/settings/{id}", Read, ByItself, settings::show, "Shows a setting."),
     route!(Patch "/settings/{id}", Write, ByItself, settings::change, "Changes a setting, in force with the next request."),

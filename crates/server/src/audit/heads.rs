@@ -28,7 +28,9 @@ struct Claims {
 #[derive(Debug, thiserror::Error)]
 pub enum Unsigned {
     /// To sign it all the same would give the trail as it is now a witness, and take the place of the one against it.
-    #[error("the audit trail contradicts {witness} of record {seq}: run `rescind audit verify`, and keep the data directory as it is")]
+    #[error(
+        "the audit trail contradicts {witness} of record {seq}: run `rescind audit verify`, and keep the data directory as it is"
+    )]
     Contradicted { witness: &'static str, seq: u64 },
     #[error("{0} cannot be read")]
     Unreadable(&'static str),
@@ -55,7 +57,7 @@ pub fn spawn(app: &Arc<App>) {
         loop {
             tick.tick().await;
             if let Err(why) = sign(&app).await {
-                app.telemetry.count("rescind_audit_heads_unsigned_total", &[]);
+                app.telemetry.audit_heads_unsigned.increment(1);
                 tracing::error!(error = %why, "the head of the audit trail was not signed");
             }
         }

@@ -119,7 +119,9 @@ mod tests {
         let head = AuditHead { seq: 1, hash: Hash::of("x") };
         let line = HeadLine::of(&SignedHead { head, at: Timestamp(5), token: String::new() });
         assert_eq!(line.read().unwrap().head, head);
-        for time in ["1970-01-01T00:00:00.005000Z", "1970-01-01T00:00:00.0051Z", "1970-01-01T01:00:00.005+01:00", "5", ""] {
+        for time in
+            ["1970-01-01T00:00:00.005000Z", "1970-01-01T00:00:00.0051Z", "1970-01-01T01:00:00.005+01:00", "5", ""]
+        {
             assert_eq!(HeadLine { time: time.to_owned(), ..line.clone() }.read(), Err(BadLine::Time), "{time}");
         }
         assert_eq!(HeadLine { hash: "AAAA".to_owned(), ..line }.read(), Err(BadLine::Hash));

@@ -107,7 +107,8 @@ async fn list(globals: &Globals, arguments: &ListArguments) -> Result<(), Failur
         ("correlation_id", &arguments.correlation_id),
         ("since", &arguments.since),
     ];
-    let filters: Vec<(&str, &str)> = given.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))).collect();
+    let filters: Vec<(&str, &str)> =
+        given.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))).collect();
     let wanted = usize::try_from(arguments.page.limit).unwrap_or(usize::MAX);
     let (mut items, mut next) = (Vec::new(), arguments.page.cursor.clone());
     // The server looks at so many records a call; what is rare may take several.

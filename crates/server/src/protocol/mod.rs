@@ -18,6 +18,7 @@ pub mod flow;
 pub mod form;
 pub mod global_token_revocation;
 pub mod health;
+pub mod interception;
 pub mod introspect;
 pub mod issue;
 pub mod logout_status;

@@ -8,6 +8,7 @@ mod refresh;
 mod replay;
 mod revoking;
 mod rules;
+mod scripts;
 mod session_api;
 mod session_limit;
 mod sessions;

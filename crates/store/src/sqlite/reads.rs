@@ -11,8 +11,8 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 use rescind_ledger::{
     AccessToken, AuditHead, AuditRecord, Authentication, Code, Consent, CredentialOwner, Device, Entry, Filter, Grant,
-    Hash, HorizonFact, Page, Position, PushedRequest, Reads, RefreshToken, Sealed, Session, SettingChange, SignedHead,
-    StatusList, StatusScan, StoreError, Timestamp, User,
+    Hash, HorizonFact, Page, Position, PushedRequest, Reads, RefreshToken, ScriptVersion, Sealed, Session,
+    SettingChange, SignedHead, StatusList, StatusScan, StoreError, Timestamp, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params};
 
@@ -306,6 +306,10 @@ impl Reads for SqliteReads {
             let rows = statement.query_map([limit], |row| Cells::of(row).position()).within("outbox")?;
             rows.collect::<rusqlite::Result<_>>().within("outbox")
         })
+    }
+
+    async fn script_versions(&self, name: &str) -> Result<Vec<ScriptVersion>, StoreError> {
+        self.each("WHERE name = ?1 ORDER BY version DESC", [name])
     }
 
     async fn find_status_list(&self, id: &str) -> Result<Option<StatusList>, StoreError> {

@@ -3,12 +3,7 @@ use std::path::Path;
 use rescind_ledger::{Action, AuditEvent, Hash, Initiator, Order, Reason, Target};
 
 use super::*;
-use crate::{
-    app::Opened,
-    clock::Clock,
-    config,
-    pace::Pace,
-};
+use crate::{app::Opened, clock::Clock, config, pace::Pace};
 
 fn open(folder: &Path) -> Arc<App> {
     let text = format!("issuer = \"http://127.0.0.1:8080\"\ndata_dir = {folder:?}\n");

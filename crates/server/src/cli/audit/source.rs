@@ -104,7 +104,8 @@ impl Source {
     pub(super) async fn page(&self, begin: Begin<'_>) -> Result<Page, Failure> {
         match self {
             Self::Server(server) => {
-                let (after, limit) = (if let Begin::After(seq) = begin { seq } else { 0 }.to_string(), PAGE.to_string());
+                let (after, limit) =
+                    (if let Begin::After(seq) = begin { seq } else { 0 }.to_string(), PAGE.to_string());
                 let mut query = vec![("limit", limit.as_str())];
                 match begin {
                     Begin::Floor => {}

@@ -62,7 +62,11 @@ fn a_sound_trail_verifies_at_the_server_in_an_export_and_in_the_data_directory()
     world.host.stop();
     let last: Value = serde_json::from_str(&fs::read_to_string(world.host.path("data/audit-head")).unwrap()).unwrap();
     let found = world.host.json(&["audit", "verify", "--offline"]);
-    assert_eq!((&found["sound"], &found["last"]), (&json!(true), &last["seq"]), "the head was signed at the end: {found}");
+    assert_eq!(
+        (&found["sound"], &found["last"]),
+        (&json!(true), &last["seq"]),
+        "the head was signed at the end: {found}"
+    );
 }
 
 #[test]
@@ -92,14 +96,15 @@ fn an_export_that_was_touched_is_found_out_with_the_record_and_what_is_wrong() {
         spoil(&mut lines);
         let found = verify_file(&world.host, &(lines.join("\n") + "\n"), &[]);
         assert_eq!(found.code(), 1, "{}", found.stdout());
-        found.stdout() + &found.stderr()
+        format!("{}{}", found.stdout(), found.stderr())
     };
     let removed = spoilt(&|lines| drop(lines.remove(place)));
     assert!(removed.contains(&format!("FAULT record {seq} is missing")), "{removed}");
     let altered = spoilt(&|lines| lines[place] = lines[place].replace("\"ended\"", "\"Ended\""));
     assert!(altered.contains(&format!("FAULT record {seq} does not have the hash")), "{altered}");
     let again = r#""seq":1,"#;
-    let respaced = spoilt(&|lines| lines[1] = lines[1].replace(&format!("{{{again}\"at\""), &format!("{{ {again}\"at\"")));
+    let respaced =
+        spoilt(&|lines| lines[1] = lines[1].replace(&format!("{{{again}\"at\""), &format!("{{ {again}\"at\"")));
     assert!(respaced.contains("FAULT record 1 does not have the hash"), "{respaced}");
     let moved = spoilt(&|lines| lines.swap(place, place + 1));
     assert!(moved.contains("is out of its place"), "{moved}");
@@ -113,7 +118,9 @@ fn an_export_that_was_touched_is_found_out_with_the_record_and_what_is_wrong() {
 
 /// What somebody does who gets at the database of a server that stands still.
 fn tamper(host: &Host, sql: &str) {
-    let script = format!("import sqlite3\nc = sqlite3.connect('data/rescind.db')\nc.executescript(\"\"\"{sql}\"\"\")\nc.close()\n");
+    let script = format!(
+        "import sqlite3\nc = sqlite3.connect('data/rescind.db')\nc.executescript(\"\"\"{sql}\"\"\")\nc.close()\n"
+    );
     let ran = Command::new("python3").args(["-c", &script]).current_dir(host.folder.path()).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
@@ -135,7 +142,11 @@ fn a_trail_cut_off_in_the_database_is_found_and_the_server_does_not_sign_what_is
     assert!(found.contains("the trail ends with record 6, but the file `audit-head` says"), "{found}");
     world.host.start();
     let refused = world.host.run(&["audit", "head"]);
-    assert!(refused.code() == 1 && refused.stderr().contains("contradicts the head in the file"), "{}", refused.stderr());
+    assert!(
+        refused.code() == 1 && refused.stderr().contains("contradicts the head in the file"),
+        "{}",
+        refused.stderr()
+    );
     let found = world.host.run(&["audit", "verify"]);
     assert!(found.code() == 1 && found.stdout().contains("the file `audit-head`"), "{}", found.stdout());
     assert_eq!(fs::read_to_string(world.host.path("data/audit-head")).unwrap(), kept, "the evidence stays");
@@ -149,8 +160,14 @@ fn what_is_done_to_records_and_entries_in_the_database_is_found() {
     let sound = fs::read(&database).unwrap();
     for (sql, told) in [
         ("DELETE FROM audit WHERE seq = 4", "FAULT record 4 is missing"),
-        ("UPDATE audit SET body = replace(body, 'local', 'louis') WHERE seq = 5", "FAULT record 5 does not have the hash"),
-        ("DELETE FROM audit WHERE seq <= 3; UPDATE meta SET audit_floor_seq = 3, audit_floor_hash = (SELECT zeroblob(32))", "FAULT"),
+        (
+            "UPDATE audit SET body = replace(body, 'local', 'louis') WHERE seq = 5",
+            "FAULT record 5 does not have the hash",
+        ),
+        (
+            "DELETE FROM audit WHERE seq <= 3; UPDATE meta SET audit_floor_seq = 3, audit_floor_hash = (SELECT zeroblob(32))",
+            "FAULT",
+        ),
         ("DELETE FROM entries WHERE seq = 2", "tells of the revocation 1-2, which is not in the ledger"),
         ("UPDATE entries SET reason = 'logout' WHERE seq = 3", "and the ledger differ on the revocation 1-3"),
         ("UPDATE audit_heads SET token = replace(token, '.e', '.f')", "the signature of"),
