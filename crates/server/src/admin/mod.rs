@@ -27,11 +27,15 @@ use axum::{
     extract::{RawPathParams, Request},
     http::request::Parts,
     response::{IntoResponse, Response},
-    routing::{MethodFilter, MethodRouter, any, on},
+    routing::{MethodRouter, any, on},
 };
 use rescind_ledger::Initiator;
 
-use crate::app::App;
+use crate::{
+    app::App,
+    endpoint::{Place, Verb},
+    openapi::{Description, Operation, Security},
+};
 use call::{Call, Handler};
 use problem::Problem;
 
@@ -61,6 +65,16 @@ impl Access {
             Self::Write => "rescind:write",
         }
     }
+
+    /// What the scope lets its holder do.
+    #[must_use]
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Read => "See who and what there is.",
+            Self::Revoke => "End access.",
+            Self::Write => "Change who and what there is.",
+        }
+    }
 }
 
 /// One line of the table.
@@ -71,42 +85,31 @@ pub struct Route {
     pub access: Access,
     /// One sentence for people.
     pub summary: &'static str,
+    /// What it takes and answers.
+    describe: fn(Description) -> Description,
     handler: Handler,
-}
-
-/// The methods that the table uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    Delete,
-    Get,
-    Patch,
-    Post,
-}
-
-impl Verb {
-    /// Its name on the wire.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Delete => "DELETE",
-            Self::Get => "GET",
-            Self::Patch => "PATCH",
-            Self::Post => "POST",
-        }
-    }
-
-    fn filter(self) -> MethodFilter {
-        match self {
-            Self::Delete => MethodFilter::DELETE,
-            Self::Get => MethodFilter::GET,
-            Self::Patch => MethodFilter::PATCH,
-            Self::Post => MethodFilter::POST,
-        }
-    }
 }
 
 /// Where the API begins, below the issuer.
 pub const BASE: &str = "/admin/v1";
+
+/// The table as the document has it.
+pub fn operations() -> impl Iterator<Item = Operation> {
+    ROUTES.iter().map(|route| {
+        let noun = route.path.split('/').nth(1).unwrap_or_default();
+        let security = Security::Administrator(route.access);
+        Operation {
+            method: route.method,
+            path: format!("{BASE}{}", route.path),
+            place: Place::Issuer,
+            tag: format!("Administration: {noun}"),
+            summary: route.summary,
+            security,
+            errors: security.errors(),
+            describe: route.describe,
+        }
+    })
+}
 
 /// By what door a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,65 +1,126 @@
-//! The table: every route of the admin API, and what it takes to use it.
+//! The table: every route of the admin API, what it takes to use it, and what it takes and answers.
 
 use super::{
     Access::{Read, Revoke, Write},
-    Route,
-    Verb::{Delete, Get, Patch, Post},
-    apis, clients, devices, entries, explain, keys, listings, preview, registration_tokens, revocations, sessions,
-    status, users,
+    Route, apis, clients, devices, entries, explain, keys, listings, preview, registration_tokens, revocations,
+    sessions, status, users,
+};
+use crate::{
+    endpoint::Verb::{Delete, Get, Patch, Post},
+    openapi::{
+        Description,
+        shape::{Shape, any_of, free_object, name, of, page_of, patch_of, text},
+    },
 };
 
 /// Turns an `async fn` into the table's kind of handler.
 macro_rules! route {
-    ($method:ident $path:literal, $access:ident, $handler:path, $summary:literal) => {
+    ($method:ident $path:literal, $access:ident, $handler:path, $summary:literal, $describe:expr) => {
         Route {
             method: $method,
             path: $path,
             access: $access,
             summary: $summary,
+            describe: $describe,
             handler: |call| Box::pin($handler(call)),
         }
     };
 }
 
+/// A listing, page by page.
+fn listing(it: Description, item: Shape) -> Description {
+    it.pages().gives(200, page_of(item))
+}
+
+/// An API is named by its identifier, in the query.
+fn of_audience(it: Description) -> Description {
+    it.needs_query("audience", name(), "The identifier of the API.").refuses(&[404, 409, 422])
+}
+
 /// Every route there is.
 pub static ROUTES: &[Route] = &[
-    route!(Get "/status", Read, status::show, "Where the ledger and the server stand."),
-    route!(Post "/users", Write, users::add, "Adds a user."),
-    route!(Get "/users", Read, users::list, "Lists users."),
-    route!(Get "/users/{id}", Read, users::show, "Shows a user, by id or user name."),
-    route!(Patch "/users/{id}", Write, users::change, "Changes a user; disabling, renaming or a new password ends access."),
-    route!(Delete "/users/{id}", Write, users::remove, "Removes a user and ends their access."),
-    route!(Post "/clients", Write, clients::add, "Adds a client; its secret is shown this once."),
-    route!(Get "/clients", Read, clients::list, "Lists clients."),
-    route!(Get "/clients/{id}", Read, clients::show, "Shows a client."),
-    route!(Patch "/clients/{id}", Write, clients::change, "Changes a client; taking something away ends its access."),
-    route!(Delete "/clients/{id}", Write, clients::remove, "Removes a client and ends its access."),
-    route!(Post "/clients/{id}/secret", Write, clients::renew_secret, "Gives a client a new secret, shown this once."),
-    route!(Post "/apis", Write, apis::add, "Adds an API, and if asked a client by which it introspects."),
-    route!(Get "/apis", Read, apis::list, "Lists APIs, or shows the one of the query's `audience`."),
-    route!(Patch "/apis", Write, apis::change, "Changes the API of the query's `audience`."),
-    route!(Delete "/apis", Write, apis::remove, "Removes the API of the query's `audience` and ends access to it."),
-    route!(Post "/devices", Write, devices::add, "Adds a managed device."),
-    route!(Get "/devices", Read, devices::list, "Lists devices."),
-    route!(Get "/devices/{id}", Read, devices::show, "Shows a device."),
-    route!(Patch "/devices/{id}", Write, devices::change, "Changes a device; switching it off ends what was issued on it."),
-    route!(Get "/sessions", Read, listings::sessions, "Lists sessions with their present state."),
-    route!(Get "/sessions/{id}", Read, sessions::show, "Shows a session, with its user, device, clients and grants."),
-    route!(Get "/sessions/{id}/end-others", Read, sessions::preview_others, "Counts what the order below would end."),
-    route!(Post "/sessions/{id}/end-others", Revoke, sessions::end_others, "Ends the user's other sessions."),
-    route!(Get "/users/{id}/end-sessions", Read, sessions::preview_of_user, "Counts what the order below would end."),
-    route!(Post "/users/{id}/end-sessions", Revoke, sessions::end_of_user, "Ends all sessions of a user, and nothing else."),
-    route!(Get "/grants", Read, listings::grants, "Lists grants with their present state."),
-    route!(Get "/tokens", Read, listings::tokens, "Lists access tokens with their present state."),
-    route!(Post "/revocations", Revoke, revocations::order, "Ends what the target names."),
-    route!(Get "/revocations", Read, entries::list, "Lists revocations, the newest first."),
-    route!(Get "/revocations/preview", Read, preview::show, "Counts what a revocation would end, and ends nothing."),
-    route!(Get "/revocations/{id}", Read, entries::show, "Shows the revocation at a position."),
-    route!(Post "/explain", Read, explain::explain, "Says of a token whether it is alive, and if not, why."),
-    route!(Post "/introspect", Read, explain::introspect, "Says of a token what an API would hear (RFC 7662)."),
-    route!(Get "/keys", Read, keys::list, "Lists the signing keys."),
-    route!(Post "/keys", Write, keys::rotate, "Signs with fresh keys from now on."),
-    route!(Post "/initial-access-tokens", Write, registration_tokens::issue, "Makes a token for registering clients."),
-    route!(Get "/initial-access-tokens", Read, registration_tokens::list, "Lists tokens for registering clients."),
-    route!(Delete "/initial-access-tokens/{id}", Write, registration_tokens::withdraw, "Takes back such a token."),
+    route!(Get "/status", Read, status::show, "Where the ledger and the server stand.",
+        |it| it.gives(200, status::shown())),
+    route!(Post "/users", Write, users::add, "Adds a user.",
+        |it| it.json(of::<users::NewUser>()).gives(201, users::shown()).refuses(&[409, 422])),
+    route!(Get "/users", Read, users::list, "Lists users.", |it| listing(it, users::shown())),
+    route!(Get "/users/{id}", Read, users::show, "Shows a user, by id or user name.",
+        |it| it.gives(200, users::shown()).refuses(&[404])),
+    route!(Patch "/users/{id}", Write, users::change, "Changes a user; disabling, renaming or a new password ends access.",
+        |it| it.patch(of::<users::ChangedUser>()).gives(200, users::shown()).refuses(&[404, 409, 422])),
+    route!(Delete "/users/{id}", Write, users::remove, "Removes a user and ends their access.",
+        |it| it.gives(200, users::removed("id")).refuses(&[404, 422])),
+    route!(Post "/clients", Write, clients::add, "Adds a client; its secret is shown this once.",
+        |it| it.json(of::<clients::ClientForm>()).gives(201, clients::shown()).refuses(&[404, 409, 422])),
+    route!(Get "/clients", Read, clients::list, "Lists clients.", |it| listing(it, clients::shown())),
+    route!(Get "/clients/{id}", Read, clients::show, "Shows a client.",
+        |it| it.gives(200, clients::shown()).refuses(&[404])),
+    route!(Patch "/clients/{id}", Write, clients::change, "Changes a client; taking something away ends its access.",
+    |it| {
+        let patch = patch_of::<clients::ClientForm>("ChangedClient", &["id"]);
+        it.patch(patch).gives(200, clients::shown()).refuses(&[404, 409, 422])
+    }),
+    route!(Delete "/clients/{id}", Write, clients::remove, "Removes a client and ends its access.",
+        |it| it.gives(200, users::removed("id")).refuses(&[404, 422])),
+    route!(Post "/clients/{id}/secret", Write, clients::renew_secret, "Gives a client a new secret, shown this once.",
+        |it| it.gives(200, clients::shown()).refuses(&[404, 409, 422])),
+    route!(Post "/apis", Write, apis::add, "Adds an API, and if asked a client by which it introspects.",
+        |it| it.json(of::<apis::ApiForm>()).gives(201, apis::shown()).refuses(&[409, 422])),
+    route!(Get "/apis", Read, apis::list, "Lists APIs, or shows the one of the query's `audience`.",
+    |it| {
+        let it = it.query("audience", name(), "The identifier of an API: only this one is shown.").pages();
+        it.gives(200, any_of([page_of(apis::shown()), apis::shown()])).refuses(&[404])
+    }),
+    route!(Patch "/apis", Write, apis::change, "Changes the API of the query's `audience`.",
+    |it| {
+        let patch = patch_of::<apis::ApiForm>("ChangedApi", &["audience", "introspection_client"]);
+        of_audience(it).patch(patch).gives(200, apis::shown())
+    }),
+    route!(Delete "/apis", Write, apis::remove, "Removes the API of the query's `audience` and ends access to it.",
+        |it| of_audience(it).gives(200, users::removed("audience"))),
+    route!(Post "/devices", Write, devices::add, "Adds a managed device.",
+        |it| it.json(of::<devices::DeviceForm>()).gives(201, devices::shown()).refuses(&[409, 422])),
+    route!(Get "/devices", Read, devices::list, "Lists devices.", |it| listing(it, devices::shown())),
+    route!(Get "/devices/{id}", Read, devices::show, "Shows a device.",
+        |it| it.gives(200, devices::shown()).refuses(&[404])),
+    route!(Patch "/devices/{id}", Write, devices::change, "Changes a device; switching it off ends what was issued on it.",
+    |it| {
+        let patch = patch_of::<devices::DeviceForm>("ChangedDevice", &[]);
+        it.patch(patch).gives(200, devices::shown()).refuses(&[404, 409, 422])
+    }),
+    route!(Get "/sessions", Read, listings::sessions, "Lists sessions with their present state.",
+        |it| listings::describe(it, listings::session())),
+    route!(Get "/sessions/{id}", Read, sessions::show, "Shows a session, with its user, device, clients and grants.",
+        |it| it.gives(200, sessions::shown()).refuses(&[404])),
+    route!(Get "/sessions/{id}/end-others", Read, sessions::preview_others, "Counts what the order below would end.",
+        sessions::describe_preview),
+    route!(Post "/sessions/{id}/end-others", Revoke, sessions::end_others, "Ends the user's other sessions.",
+        sessions::describe_end),
+    route!(Get "/users/{id}/end-sessions", Read, sessions::preview_of_user, "Counts what the order below would end.",
+        sessions::describe_preview),
+    route!(Post "/users/{id}/end-sessions", Revoke, sessions::end_of_user, "Ends all sessions of a user, and nothing else.",
+        sessions::describe_end),
+    route!(Get "/grants", Read, listings::grants, "Lists grants with their present state.",
+        |it| listings::describe(it, listings::grant())),
+    route!(Get "/tokens", Read, listings::tokens, "Lists access tokens with their present state.",
+        |it| listings::describe(it, listings::token())),
+    route!(Post "/revocations", Revoke, revocations::order, "Ends what the target names.", revocations::describe),
+    route!(Get "/revocations", Read, entries::list, "Lists revocations, the newest first.",
+        |it| listing(it, entries::shown())),
+    route!(Get "/revocations/preview", Read, preview::show, "Counts what a revocation would end, and ends nothing.",
+        preview::describe),
+    route!(Get "/revocations/{id}", Read, entries::show, "Shows the revocation at a position.",
+        |it| it.gives(200, entries::shown()).refuses(&[404])),
+    route!(Post "/explain", Read, explain::explain, "Says of a token whether it is alive, and if not, why.",
+        |it| it.json(of::<explain::Presented>()).gives(200, explain::explained())),
+    route!(Post "/introspect", Read, explain::introspect, "Says of a token what an API would hear (RFC 7662).",
+        |it| it.json(of::<explain::Presented>()).gives(200, free_object())),
+    route!(Get "/keys", Read, keys::list, "Lists the signing keys.", |it| it.gives(200, keys::shown())),
+    route!(Post "/keys", Write, keys::rotate, "Signs with fresh keys from now on.", |it| it.gives(201, keys::shown())),
+    route!(Post "/initial-access-tokens", Write, registration_tokens::issue, "Makes a token for registering clients.",
+        |it| it.gives(201, registration_tokens::issued())),
+    route!(Get "/initial-access-tokens", Read, registration_tokens::list, "Lists tokens for registering clients.",
+        |it| listing(it, registration_tokens::shown())),
+    route!(Delete "/initial-access-tokens/{id}", Write, registration_tokens::withdraw, "Takes back such a token.",
+        |it| it.place("id", text(), "The token's id.").gives(200, users::removed("id")).refuses(&[404])),
 ];

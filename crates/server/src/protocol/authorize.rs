@@ -13,6 +13,10 @@ use axum::{
 
 use crate::{
     app::App,
+    openapi::{
+        Description,
+        shape::{Members, name, object, text},
+    },
     protocol::{
         authorization_request::{AuthorizationRequest, REQUEST_URI, Refusal, find_registered, location},
         browser::Browser,
@@ -171,4 +175,43 @@ pub fn redirect(to: &str) -> Result<Response, Trouble> {
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
     Ok((StatusCode::SEE_OTHER, headers).into_response())
+}
+
+/// The parameters with what there is to say of them. What is wrong with most of them is told to the client, by a redirect.
+const PARAMETERS: [(&str, &str); 16] = [
+    ("redirect_uri", "One of the registered ones, letter by letter."),
+    ("response_type", "`code`."),
+    ("response_mode", "`query`."),
+    ("scope", "Scopes, with spaces between them."),
+    ("state", "Comes back with the answer."),
+    ("nonce", "Comes back in the ID token."),
+    ("code_challenge", "SHA-256 of the verifier in base64url (RFC 7636); required."),
+    ("code_challenge_method", "`S256`; required."),
+    ("prompt", "`none` by itself, or any of `login`, `consent`, `select_account`."),
+    ("max_age", "Seconds since the last authentication."),
+    ("login_hint", "Who is expected to sign in."),
+    ("id_token_hint", "Who must sign in, by an ID token that may have expired."),
+    ("resource", "The identifier of an API (RFC 8707); may be repeated."),
+    ("request_uri", "What `/par` gave, instead of all but `client_id`."),
+    ("request", "Not supported."),
+    ("registration", "Not supported."),
+];
+
+/// All of a request but who asks, as a form.
+#[must_use]
+pub fn request_form() -> Members {
+    PARAMETERS.into_iter().fold(object(), |members, (parameter, _)| members.may(parameter, text()))
+}
+
+fn describe(it: Description) -> Description {
+    it.gives_page(200).redirects("Back to the application, with a code or an error.").refuses(&[400, 403, 429])
+}
+
+pub(super) fn describe_query(it: Description) -> Description {
+    let it = it.needs_query("client_id", name(), "Who asks.");
+    describe(PARAMETERS.into_iter().fold(it, |it, (parameter, about)| it.query(parameter, text(), about)))
+}
+
+pub(super) fn describe_form(it: Description) -> Description {
+    describe(it.form(request_form().with("client_id", name()).open()))
 }

@@ -34,4 +34,4 @@ pub mod trouble;
 pub mod userinfo;
 
 pub(crate) use routes::issuer_path;
-pub use routes::router;
+pub use routes::{ENDPOINTS, router};

@@ -29,6 +29,10 @@ use crate::{
     app::App,
     clock::{fresh_id, random},
     config::Registration,
+    openapi::{
+        Description,
+        shape::{Shape, maybe, number, object, text},
+    },
     protocol::{
         error::{ProtocolError, empty, json_response},
         form::read_body,
@@ -301,4 +305,25 @@ fn granted_scopes(metadata: &Metadata, known: &[String], held: &[String]) -> Vec
         None if metadata.uses("authorization_code") => USUAL_SCOPES.map(str::to_owned).to_vec(),
         None => Vec::new(),
     }
+}
+
+/// What a client is told of itself.
+fn registered() -> Shape {
+    let told =
+        object().with("client_id", text()).with("client_id_issued_at", number()).and(metadata::described().open());
+    let told = told.may("client_secret", text()).may("client_secret_expires_at", number());
+    told.with("registration_access_token", text()).with("registration_client_uri", text()).named("RegisteredClient")
+}
+
+pub(super) fn describe_register(it: Description) -> Description {
+    it.json(metadata::described().named("ClientMetadata")).gives(201, registered()).refuses(&[400, 401, 403])
+}
+
+pub(super) fn describe_read(it: Description) -> Description {
+    it.gives(200, registered()).refuses(&[401, 403])
+}
+
+pub(super) fn describe_update(it: Description) -> Description {
+    let members = metadata::described().with("client_id", text()).may("client_secret", maybe(text()));
+    it.json(members.named("ChangedClientMetadata")).gives(200, registered()).refuses(&[400, 401, 403])
 }

@@ -11,8 +11,12 @@ use rescind_ledger::{Client, Hash, Initiator, Lane, Order, Reads, Reason, Target
 
 use crate::{
     app::App,
+    openapi::{
+        Description,
+        shape::{object, text},
+    },
     protocol::{
-        client_auth::authenticate,
+        client_auth::{self, authenticate},
         cors,
         error::{ProtocolError, empty},
         form::read_form,
@@ -79,4 +83,9 @@ pub async fn end_grant(app: &App, grant: String, client: &Client) -> Result<(), 
     app.telemetry.revoke_seconds.record(begun.elapsed());
     app.telemetry.count("rescind_revocations_total", &[("target", "grant"), ("reason", "user_request")]);
     Ok(())
+}
+
+pub(super) fn describe(it: Description) -> Description {
+    let form = object().with("token", text()).may("token_type_hint", text());
+    it.form(client_auth::form(form)).gives_nothing(200).refuses(&[400, 401])
 }
