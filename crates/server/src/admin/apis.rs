@@ -22,10 +22,12 @@ use crate::{
 
 /// An API as people write it.
 #[derive(Serialize, Deserialize, ToSchema)]
-#[schema(as = NewApi)]
+#[schema(as = NewApi, examples(json!({ "audience": "https://orders.example", "name": "Orders", "scopes": ["orders:read"] })))]
 #[serde(deny_unknown_fields)]
 pub(super) struct ApiForm {
+    #[schema(min_length = 1, max_length = 1024)]
     audience: String,
+    #[schema(min_length = 1)]
     name: String,
     #[serde(default)]
     scopes: Vec<String>,
@@ -33,6 +35,7 @@ pub(super) struct ApiForm {
     #[schema(schema_with = token_formats)]
     token_format: TokenFormat,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 86400)]
     access_token_secs: Option<u32>,
     #[serde(default)]
     #[schema(schema_with = session_validation)]

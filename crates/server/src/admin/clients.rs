@@ -21,18 +21,27 @@ use crate::{
     app::App,
     clock::fresh_id,
     openapi::shape::{Shape, flag, free_object, inline, list_of, maybe, moment, object, of, one_of, text, words_of},
-    protocol::register::{FreshSecret, lacks_secret, validate_redirect_uri},
+    protocol::register::{FreshSecret, lacks_secret, validate_keys, validate_redirect_uri},
 };
 
 const GRANT_TYPES: [&str; 3] = ["authorization_code", "client_credentials", "refresh_token"];
 
+/// The longest grace, as for the server's own default: all the while a stolen refresh token goes unnoticed.
+const GRACE_LIMIT: u32 = 300;
+
 /// A client as people write it.
 #[derive(Serialize, Deserialize, ToSchema)]
-#[schema(as = NewClient)]
+#[schema(as = NewClient, examples(json!({
+    "name": "Portal",
+    "redirect_uris": ["https://portal.example/callback"],
+    "scopes": ["openid", "profile"],
+})))]
 #[serde(deny_unknown_fields)]
 pub(super) struct ClientForm {
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[A-Za-z0-9._~-]{1,128}$")]
     id: Option<String>,
+    #[schema(min_length = 1)]
     name: String,
     #[serde(default = "basic")]
     #[schema(schema_with = auth_methods)]
@@ -65,6 +74,7 @@ pub(super) struct ClientForm {
     #[schema(schema_with = rotations)]
     rotation: Option<Rotation>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 300)]
     rotation_grace_secs: Option<u32>,
     #[serde(default)]
     #[schema(schema_with = refresh_bindings)]
@@ -314,6 +324,9 @@ impl ClientForm {
         if self.name.trim().is_empty() {
             return Err(Problem::refused("a client has a name"));
         }
+        if self.rotation_grace_secs.is_some_and(|secs| secs > GRACE_LIMIT) {
+            return Err(Problem::refused(format!("`rotation_grace_secs` is a number from 0 to {GRACE_LIMIT}")));
+        }
         if let Some(unknown) = grant_types.iter().find(|one| !GRANT_TYPES.contains(&one.as_str())) {
             return Err(Problem::refused(format!(
                 "unknown grant type `{unknown}`; one of: {}",
@@ -346,9 +359,8 @@ impl ClientForm {
 
     /// What the method needs must be there.
     fn check_keys(&self) -> Result<(), Problem> {
-        let keys = self.jwks.as_ref().is_none_or(|keys| keys.get("keys").is_some_and(Value::is_array));
-        if !keys {
-            return Err(Problem::refused("`jwks` is a JWK set (RFC 7517 section 5)"));
+        if let Some(keys) = &self.jwks {
+            validate_keys(keys).map_err(|why| Problem::refused(why.description().to_owned()))?;
         }
         if let Some(uri) = &self.jwks_uri {
             Url::parse(uri).map_err(|_| Problem::refused("`jwks_uri` is an absolute URL"))?;

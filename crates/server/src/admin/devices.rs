@@ -21,9 +21,10 @@ use crate::{
 
 /// A device as people write it.
 #[derive(Serialize, Deserialize, ToSchema)]
-#[schema(as = NewDevice)]
+#[schema(as = NewDevice, examples(json!({ "name": "Ada's phone", "external_ids": [{ "kind": "udid", "value": "00008110-000A1D2E3F40001E" }] })))]
 #[serde(deny_unknown_fields)]
 pub(super) struct DeviceForm {
+    #[schema(min_length = 1)]
     name: String,
     #[serde(default)]
     external_ids: Vec<ExternalId>,

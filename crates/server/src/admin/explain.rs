@@ -22,7 +22,7 @@ use crate::{
 };
 
 #[derive(Deserialize, ToSchema)]
-#[schema(as = PresentedToken)]
+#[schema(as = PresentedToken, examples(json!({ "token": "AAAAAAAAAAAAAAAAAAAAAA" })))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Presented {
     /// The text of any token or code, or an access token's id.

@@ -43,7 +43,9 @@ pub(super) fn counted() -> Members {
 }
 
 pub(super) fn describe(it: Description) -> Description {
-    let it = it.needs_query("kind", one_of(&KINDS.map(|(kind, _)| kind)), "What kind of target is meant.");
+    let it = it
+        .needs_query("kind", one_of(&KINDS.map(|(kind, _)| kind)), "What kind of target is meant.")
+        .such_as("everything");
     let about = "Which one, where the kind takes it.";
     let it = PARAMETERS.into_iter().skip(1).fold(it, |it, member| it.query(member, name(), about));
     it.gives(200, counted().with("target", target::shown()).named("Preview")).refuses(&[404])

@@ -25,7 +25,7 @@ use crate::{
 
 /// The body of an order.
 #[derive(Deserialize, ToSchema)]
-#[schema(as = NewRevocation)]
+#[schema(as = NewRevocation, examples(json!({ "target": { "kind": "user", "user": "ada" }, "reason": "left_company" })))]
 #[serde(deny_unknown_fields)]
 struct OrderForm {
     target: Named,

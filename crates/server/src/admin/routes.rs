@@ -9,7 +9,7 @@ use crate::{
     endpoint::Verb::{Delete, Get, Patch, Post},
     openapi::{
         Description,
-        shape::{Shape, any_of, free_object, name, of, page_of, patch_of, text},
+        shape::{Shape, any_of, free_object, name, of, page_of, patch_of, position, text},
     },
 };
 
@@ -110,7 +110,7 @@ pub static ROUTES: &[Route] = &[
     route!(Get "/revocations/preview", Read, preview::show, "Counts what a revocation would end, and ends nothing.",
         preview::describe),
     route!(Get "/revocations/{id}", Read, entries::show, "Shows the revocation at a position.",
-        |it| it.gives(200, entries::shown()).refuses(&[404])),
+        |it| it.place("id", position(), "Its position.").such_as("1-1").gives(200, entries::shown()).refuses(&[404])),
     route!(Post "/explain", Read, explain::explain, "Says of a token whether it is alive, and if not, why.",
         |it| it.json(of::<explain::Presented>()).gives(200, explain::explained())),
     route!(Post "/introspect", Read, explain::introspect, "Says of a token what an API would hear (RFC 7662).",

@@ -192,7 +192,7 @@ fn count_ended(app: &App, ended: &[EndedSession], reason: Reason) {
 
 /// Why sessions are ended.
 #[derive(Deserialize, ToSchema)]
-#[schema(as = EndingOfSessions)]
+#[schema(as = EndingOfSessions, examples(json!({ "reason": "token_leaked", "note": "laptop stolen" })))]
 #[serde(deny_unknown_fields)]
 pub(super) struct EndForm {
     #[serde(default = "other")]

@@ -18,6 +18,7 @@ use crate::{
 };
 
 #[derive(Deserialize, ToSchema)]
+#[schema(examples(json!({ "user_name": "ada", "display_name": "Ada Lovelace", "password": "a long enough password" })))]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewUser {
     #[schema(min_length = 1, max_length = 256)]
@@ -31,6 +32,7 @@ pub(super) struct NewUser {
 
 /// An absent member leaves things as they are; `null` removes what may be absent.
 #[derive(Deserialize, ToSchema)]
+#[schema(examples(json!({ "email": "ada@example.org" })))]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangedUser {
     #[schema(min_length = 1, max_length = 256)]

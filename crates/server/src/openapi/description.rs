@@ -69,6 +69,15 @@ impl Description {
         self.parameter(ParameterIn::Path, Required::True, name, shape, about)
     }
 
+    /// A value that would do, for the parameter before.
+    #[must_use]
+    pub fn such_as(mut self, value: &str) -> Self {
+        if let Some(parameter) = self.parameters.pop() {
+            self.parameters.push(ParameterBuilder::from(parameter).example(Some(value.into())).build());
+        }
+        self
+    }
+
     /// The parameters of a listing.
     #[must_use]
     pub fn pages(self) -> Self {

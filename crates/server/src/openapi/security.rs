@@ -9,7 +9,7 @@ use utoipa::openapi::{
 };
 
 use super::answers::Errors;
-use crate::admin::Access;
+use crate::{admin::Access, protocol::browser};
 
 /// What a caller shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +91,7 @@ pub(super) fn schemes(components: &mut Components, issuer: &str) {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(about)).build();
         add(name, SecurityScheme::Http(bearer));
     }
-    let about = "The session of a browser that is signed in. Without TLS it is called `session`.";
-    let cookie = ApiKeyValue::with_description("__Host-session", about);
+    let cookie = browser::session_cookie(issuer);
+    let cookie = ApiKeyValue::with_description(cookie, "The session of a browser that is signed in.".to_owned());
     add(COOKIE, SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
 }

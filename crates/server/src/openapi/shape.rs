@@ -196,6 +196,12 @@ impl Members {
         Self { object: object.into(), components: self.components }
     }
 
+    /// One that would do.
+    #[must_use]
+    pub fn for_example(self, example: Value) -> Self {
+        Self { object: self.object.examples([example]), components: self.components }
+    }
+
     /// The object, to which no member may be added.
     #[must_use]
     pub fn closed(self) -> Shape {
@@ -240,14 +246,34 @@ pub fn patch_of<T: ToSchema>(name: &str, fixed: &[&str]) -> Shape {
 fn patch(object: Object) -> Object {
     let mut patched = object;
     patched.required.clear();
+    // An example of the whole is none of a change.
+    (patched.example, patched.examples) = (None, Vec::new());
     for schema in patched.properties.values_mut() {
         let present = match std::mem::take(schema) {
             RefOr::T(Schema::Object(inner)) if !inner.properties.is_empty() => RefOr::T(patch(inner).into()),
             other => other,
         };
-        *schema = maybe(Shape { schema: present, components: Vec::new() }).schema;
+        *schema = if takes_null(&present) {
+            present
+        } else {
+            maybe(Shape { schema: present, components: Vec::new() }).schema
+        };
     }
     patched
+}
+
+fn takes_null(schema: &RefOr<Schema>) -> bool {
+    let is_null = |known: &SchemaType| match known {
+        SchemaType::Type(known) => *known == Type::Null,
+        SchemaType::Array(several) => several.contains(&Type::Null),
+        SchemaType::AnyValue => true,
+    };
+    match schema {
+        RefOr::T(Schema::Object(object)) => is_null(&object.schema_type),
+        RefOr::T(Schema::Array(array)) => is_null(&array.schema_type),
+        RefOr::T(Schema::AnyOf(any)) => any.items.iter().any(takes_null),
+        _ => false,
+    }
 }
 
 /// For a member of a derived description: a shape that has no components.

@@ -10,6 +10,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use serde_json::json;
 
 use crate::{
     app::App,
@@ -61,7 +62,9 @@ pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
 /// redirect, so that a user who is signed in is not asked to do so again.
 async fn begin_posted(app: &App, parts: &Parts, form: &Form) -> Result<Response, Trouble> {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(form.pairs()).finish();
-    if Browser::of(&app.config.issuer, &parts.headers).session().is_some() || query.len() > ADDRESS_LIMIT {
+    let is_nobodys = form.find("client_id").is_none();
+    let is_known = Browser::of(&app.config.issuer, &parts.headers).session().is_some();
+    if is_nobodys || is_known || query.len() > ADDRESS_LIMIT {
         return begin(app, parts, form).await;
     }
     redirect(&format!("{}/authorize?{query}", app.config.issuer))
@@ -200,7 +203,15 @@ const PARAMETERS: [(&str, &str); 16] = [
 /// All of a request but who asks, as a form.
 #[must_use]
 pub fn request_form() -> Members {
-    PARAMETERS.into_iter().fold(object(), |members, (parameter, _)| members.may(parameter, text()))
+    let members = PARAMETERS.into_iter().fold(object(), |members, (parameter, _)| members.may(parameter, text()));
+    members.for_example(json!({
+        "client_id": "c_AAAAAAAAAAAAAAAAAAAAAA",
+        "redirect_uri": "https://portal.example/callback",
+        "response_type": "code",
+        "scope": "openid",
+        "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+        "code_challenge_method": "S256",
+    }))
 }
 
 fn describe(it: Description) -> Description {

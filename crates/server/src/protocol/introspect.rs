@@ -16,7 +16,7 @@ use crate::{
     app::App,
     openapi::{
         Description,
-        shape::{any_of, flag, list_of, number, object, text},
+        shape::{any_of, flag, list_of, name, number, object, text},
     },
     protocol::{
         client_auth::{self, authenticate},
@@ -243,7 +243,7 @@ fn signed(app: &App, caller: &Client, found: &str) -> Result<Response, ProtocolE
 }
 
 pub(super) fn describe(it: Description) -> Description {
-    let form = object().with("token", text()).may("token_type_hint", text());
+    let form = object().with("token", name()).may("token_type_hint", text());
     let said = object().with("active", flag()).may("iss", text()).may("client_id", text()).may("sub", text());
     let said = said.may("aud", any_of([text(), list_of(text())])).may("scope", text()).may("token_type", text());
     let said = said.may("jti", text()).may("iat", number()).may("exp", number()).may("grant_id", text());

@@ -13,7 +13,7 @@ use crate::{
     app::App,
     openapi::{
         Description,
-        shape::{object, text},
+        shape::{name, object, text},
     },
     protocol::{
         client_auth::{self, authenticate},
@@ -86,6 +86,6 @@ pub async fn end_grant(app: &App, grant: String, client: &Client) -> Result<(), 
 }
 
 pub(super) fn describe(it: Description) -> Description {
-    let form = object().with("token", text()).may("token_type_hint", text());
+    let form = object().with("token", name()).may("token_type_hint", text());
     it.form(client_auth::form(form)).gives_nothing(200).refuses(&[400, 401])
 }

@@ -79,6 +79,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
         "What this server can do (RFC 8414).", discovery::describe_metadata),
     endpoint!(Get Issuer "/assets/{name}", METADATA, Nobody, assets,
     "A file that the pages load.", |it| {
+        let it = it.place("name", text(), "Its name.").such_as("rescind.css");
         it.answers(200, "text/css", text()).answers(200, "image/svg+xml", text()).gives_nothing(404)
     }),
     endpoint!(Get Root "/healthz", OPERATION, Nobody, health::alive,

@@ -294,7 +294,9 @@ pub(super) fn describe(it: Description) -> Description {
     let tokens = object().with("access_token", text()).with("token_type", text()).with("expires_in", number());
     let tokens = tokens.with("scope", text()).may("refresh_token", text()).may("id_token", text());
     it.says("`grant_type` is `authorization_code`, `refresh_token` or `client_credentials`.")
-        .form(client_auth::form(form.may("refresh_token", text())))
+        .form(client_auth::form(
+            form.may("refresh_token", text()).for_example(json!({ "grant_type": "client_credentials" })),
+        ))
         .gives(200, tokens.named("Tokens"))
         .refuses(&[400, 401])
 }

@@ -2,6 +2,7 @@
 
 mod application;
 mod clients;
+mod openapi;
 mod parts;
 mod person;
 mod registration;

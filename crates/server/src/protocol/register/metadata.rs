@@ -1,7 +1,7 @@
 //! Client metadata (RFC 7591 section 2), read and checked as a whole.
 
 use rescind_ledger::{ClientAuthMethod, SigningAlgorithm};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{
     openapi::shape::{Members as Described, flag, free_object, list_of, maybe, name, object, one_of, text, words_of},
@@ -155,6 +155,7 @@ pub(super) fn described() -> Described {
         .may("id_token_signed_response_alg", maybe(one_of(&algorithms)))
         .may("introspection_signed_response_alg", maybe(one_of(&algorithms)))
         .may("require_pushed_authorization_requests", maybe(flag()))
+        .for_example(json!({ "client_name": "Portal", "redirect_uris": ["https://portal.example/callback"] }))
 }
 
 /// A complaint about one member.

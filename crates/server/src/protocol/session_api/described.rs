@@ -1,5 +1,7 @@
 //! What these APIs take and answer. A place where the name is missing has nothing to describe: it only refuses.
 
+use serde_json::json;
+
 use super::{PLACES, Place, Verb};
 use crate::{
     endpoint::Place as Beginning,
@@ -62,7 +64,7 @@ fn id() -> Shape {
 }
 
 fn add_to_list(it: Description) -> Description {
-    let listed = object().with("id", id());
+    let listed = object().with("id", id()).for_example(json!({ "id": "s_AAAAAAAAAAAAAAAAAAAAAA" }));
     called(it).json(listed.named("ListedSession")).gives(201, object().with("id", id()).open()).refuses(&[415, 429])
 }
 
