@@ -137,6 +137,11 @@ SEEN = defaultdict(lambda: defaultdict(int))
 @schemathesis.hook
 def after_call(context, case, response):
     SEEN[f"{case.method} {case.path}"][response.status_code] += 1
+    # A setting that was changed goes back at once: one that switches an endpoint off would leave nothing to look at there.
+    if case.method == "PATCH" and case.path.startswith("/admin/v1/settings/") and response.status_code == 200:
+        bearer = {"Authorization": f"Bearer {Administrator().get(None, None)}"}
+        back = HTTP.patch(response.request.url, json={"value": None}, headers=bearer, timeout=TIMEOUT_SECONDS)
+        back.raise_for_status()
 
 
 @atexit.register

@@ -7,7 +7,7 @@ use std::{
 
 use rescind_check::Position;
 
-use crate::{Api, Client};
+use crate::{Api, Client, Settings};
 
 /// A snapshot of the configuration, held in memory beside the index and changed under the same lock.
 #[derive(Clone, Debug)]
@@ -17,6 +17,7 @@ pub struct Configuration {
     /// Only those that are switched off: a short list, while users are many.
     pub disabled_users: HashSet<String>,
     pub disabled_devices: HashSet<String>,
+    pub settings: Arc<Settings>,
     /// The ledger position this snapshot belongs to. A stamp is never above it (DESIGN rule 4).
     pub position: Position,
 }
@@ -29,6 +30,7 @@ pub enum ConfigurationChange {
     Client(Arc<Client>),
     ClientGone(String),
     Device { device: String, enabled: bool },
+    Settings(Arc<Settings>),
     User { user: String, enabled: bool },
 }
 
@@ -39,6 +41,7 @@ impl Default for Configuration {
             apis: HashMap::new(),
             disabled_users: HashSet::new(),
             disabled_devices: HashSet::new(),
+            settings: Arc::default(),
             position: Position::START,
         }
     }
@@ -63,6 +66,7 @@ impl Configuration {
             ConfigurationChange::Device { device, enabled } => {
                 switch(&mut self.disabled_devices, device, enabled);
             }
+            ConfigurationChange::Settings(settings) => self.settings = settings,
             ConfigurationChange::User { user, enabled } => switch(&mut self.disabled_users, user, enabled),
         }
     }

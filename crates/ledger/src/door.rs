@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use rescind_check::{Fingerprint, Position, Trace, Verdict};
 
-use crate::{ConfigurationChange, Entry, LedgerError, Live, Order, StoreError, Target, Timestamp, Tx};
+use crate::{
+    AuditHead, ConfigurationChange, Entry, LedgerError, Live, Order, Origin, Settings, StoreError, Target, Timestamp,
+    Tx,
+};
 
 /// The inside of the one write transaction, as seen by a job.
 ///
@@ -13,6 +16,10 @@ pub struct Door<'a> {
     pub(crate) tx: &'a mut dyn Tx,
     pub(crate) live: &'a Live,
     pub(crate) now: Timestamp,
+    /// Where the present job came from.
+    pub(crate) origin: Origin,
+    /// The last audit record of this transaction, once there is one.
+    pub(crate) audit: Option<AuditHead>,
     head: Position,
     written: Written,
     /// Where each target was ended last in this transaction.
@@ -41,7 +48,16 @@ pub struct Ended {
 
 impl<'a> Door<'a> {
     pub(crate) fn open(tx: &'a mut dyn Tx, live: &'a Live, now: Timestamp) -> Self {
-        Self { tx, live, now, head: live.head(), written: Written::default(), ended: HashMap::new() }
+        Self {
+            tx,
+            live,
+            now,
+            origin: Origin::default(),
+            audit: None,
+            head: live.head(),
+            written: Written::default(),
+            ended: HashMap::new(),
+        }
     }
 
     pub(crate) fn close(self) -> Written {
@@ -56,8 +72,8 @@ impl<'a> Door<'a> {
 
     /// Ends what the order names.
     ///
-    /// The only thing in the program that can: it appends the entry and its outbox row in this transaction. After the
-    /// commit the writer applies the entry to the index and only then tells the caller (DESIGN rule 7).
+    /// The only thing in the program that can: it appends the entry, its outbox row and its audit record in this transaction.
+    /// After the commit the writer applies the entry to the index and only then tells the caller (DESIGN rule 7).
     ///
     /// A target that is never reused keeps its first entry; a living one gets a new cut-off each time.
     ///
@@ -65,6 +81,12 @@ impl<'a> Door<'a> {
     /// [`LedgerError::Refused`] for an order that cannot be right, [`LedgerError::Store`] if it cannot be written.
     pub fn end(&mut self, order: &Order) -> Result<Ended, LedgerError> {
         check_sizes(order)?;
+        let ended = self.end_unrecorded(order)?;
+        self.record_order(order, ended)?;
+        Ok(ended)
+    }
+
+    fn end_unrecorded(&mut self, order: &Order) -> Result<Ended, LedgerError> {
         if let Some(key) = &order.idempotency_key
             && let Some((position, target)) = self.tx.find_idempotent(&order.initiator, key)?
         {
@@ -153,6 +175,14 @@ impl<'a> Door<'a> {
         self.written.pending = Some(pending);
     }
 
+    /// The settings as an earlier job of this transaction has left them.
+    pub(crate) fn pending_settings(&self) -> Option<Settings> {
+        self.written.changes.iter().rev().find_map(|change| match change {
+            ConfigurationChange::Settings(settings) => Some(settings.as_ref().clone()),
+            _ => None,
+        })
+    }
+
     /// Notes a configuration change to be taken over with this commit.
     pub(crate) fn change(&mut self, change: ConfigurationChange) {
         self.written.changes.push(change);
@@ -161,8 +191,11 @@ impl<'a> Door<'a> {
     /// Runs one job so that its failure leaves no trace.
     pub(crate) fn attempt(
         &mut self,
+        origin: Origin,
         job: impl FnOnce(&mut Self) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
+        self.origin = origin;
+        let audit = self.audit;
         let before = (self.head, self.written.entries.len(), self.written.changes.len(), self.written.pending);
         self.tx.begin_job()?;
         match job(self) {
@@ -171,6 +204,7 @@ impl<'a> Door<'a> {
                 if !matches!(why, LedgerError::Store(StoreError::Unavailable(_))) {
                     self.tx.undo_job()?;
                 }
+                self.audit = audit;
                 self.head = before.0;
                 self.written.entries.truncate(before.1);
                 self.written.changes.truncate(before.2);

@@ -5,6 +5,7 @@
 //! the verdict of the index in [`Live`] over the record's lineage.
 
 mod alive;
+mod audit;
 mod change;
 mod configuration;
 mod door;
@@ -13,6 +14,7 @@ mod forget;
 mod issue;
 mod live;
 mod order;
+mod origin;
 mod port;
 mod records;
 mod redeem;
@@ -21,12 +23,14 @@ mod secret;
 mod session_validation;
 mod session_view;
 mod sessions;
+mod settings;
 mod target;
 mod time;
 mod token_view;
 mod writer;
 
 pub use alive::{Inactive, SessionClock};
+pub use audit::{Action, AuditEvent, AuditHead, AuditRecord, SignedHead};
 pub use change::{ClientChange, UserChange};
 pub use configuration::{Configuration, ConfigurationChange};
 pub use door::{Door, Ended};
@@ -35,7 +39,8 @@ pub use forget::{HorizonFact, Sweep, horizon_in_force};
 pub use issue::{Minted, SignIn, TimedOut};
 pub use live::{Live, Startup};
 pub use order::{Initiator, Order, Reason, UnknownReason};
-pub use port::{Filter, Mark, Marker, Page, Reads, Store, StoreError, Swept, Tx, Use};
+pub use origin::Origin;
+pub use port::{CredentialOwner, Filter, Mark, Marker, Page, Reads, Store, StoreError, Swept, Tx, Use};
 pub use records::{
     AccessToken, Api, Authentication, Client, ClientAuthMethod, Code, Consent, Device, Grant, PushedRequest,
     RefreshBinding, RefreshToken, Rotation, Sealed, Session, SigningAlgorithm, TokenFormat, User,
@@ -46,6 +51,7 @@ pub use secret::{Hash, Kind, Malformed, Secret};
 pub use session_validation::SessionValidation;
 pub use session_view::SessionView;
 pub use sessions::{EndedSession, EndingOfSessions, SessionLimit};
+pub use settings::{Definition, Feature, Form, NewSetting, ScriptFailure, SettingChange, Settings, WrongSetting};
 pub use target::{Target, UnknownTarget};
 pub use time::Timestamp;
 pub use token_view::TokenView;

@@ -8,7 +8,7 @@ use std::sync::{
 use parking_lot::RwLock;
 use rescind_check::{FingerprintKey, Index, Position, SHARDS, Side, Trace, Verdict, stamp};
 
-use crate::{Api, Client, Configuration, ConfigurationChange, Entry, Store, StoreError, Target};
+use crate::{Api, Client, Configuration, ConfigurationChange, Entry, Settings, Store, StoreError, Target};
 
 /// The state a node answers from. Only the writer changes it, after a commit and before the acknowledgement.
 pub struct Live {
@@ -98,6 +98,12 @@ impl Live {
     #[must_use]
     pub fn api(&self, audience: &str) -> Option<Arc<Api>> {
         self.state.read().configuration.apis.get(audience).cloned()
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        self.state.read().configuration.settings.clone()
     }
 
     /// Looks at index and configuration together, as of one moment. Be brief: writers wait.

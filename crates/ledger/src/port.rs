@@ -6,8 +6,9 @@ use std::future::Future;
 use rescind_check::Position;
 
 use crate::{
-    AccessToken, Api, Authentication, Client, Code, Configuration, Consent, Device, Entry, Grant, Hash, HorizonFact,
-    Initiator, PushedRequest, RefreshToken, Sealed, Session, Target, Timestamp, User,
+    AccessToken, Api, AuditHead, AuditRecord, Authentication, Client, Code, Configuration, Consent, Device, Entry,
+    Grant, Hash, HorizonFact, Initiator, PushedRequest, RefreshToken, Sealed, Session, SettingChange, SignedHead,
+    Target, Timestamp, User,
 };
 
 /// Why a store could not do what it was asked.
@@ -51,6 +52,15 @@ pub trait Tx {
     fn find_idempotent(&mut self, initiator: &Initiator, key: &str) -> Result<Option<(Position, Target)>, StoreError>;
     fn remember_idempotent(&mut self, entry: &Entry, key: &str) -> Result<(), StoreError>;
 
+    /// The last record of the audit trail, as of this very point of the transaction.
+    fn audit_head(&mut self) -> Result<AuditHead, StoreError>;
+    /// Appends a record. Only [`crate::Door::record`] and [`crate::Door::end`] call it.
+    fn append_audit(&mut self, record: &AuditRecord) -> Result<(), StoreError>;
+    fn put_signed_head(&mut self, signed: &SignedHead) -> Result<(), StoreError>;
+    /// Removes records made before a moment, the oldest first, none of them later than the last signed head; the chain then
+    /// begins after them. Signed heads go with the records they stand behind.
+    fn forget_audit(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
+
     fn insert_session(&mut self, session: &Session) -> Result<(), StoreError>;
     fn insert_authentication(&mut self, authentication: &Authentication) -> Result<(), StoreError>;
     /// Moves the session's last activity forward, never back, and with it the moment at which it is due to end.
@@ -85,6 +95,7 @@ pub trait Tx {
     fn find_device(&mut self, id: &str) -> Result<Option<Device>, StoreError>;
     /// Fails with [`StoreError::Conflict`] if another device has one of its external ids.
     fn put_device(&mut self, device: &Device) -> Result<(), StoreError>;
+    fn put_setting(&mut self, change: &SettingChange) -> Result<(), StoreError>;
     fn put_secret(&mut self, name: &str, sealed: &Sealed, at: Timestamp) -> Result<(), StoreError>;
     fn delete_secret(&mut self, name: &str) -> Result<(), StoreError>;
     fn put_horizon(&mut self, fact: &HorizonFact) -> Result<(), StoreError>;
@@ -160,6 +171,15 @@ pub struct Filter {
     pub live_at: Option<Timestamp>,
 }
 
+/// Whose a credential is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialOwner {
+    pub grant: String,
+    pub client: String,
+    pub user: Option<String>,
+    pub scope: String,
+}
+
 /// A stretch of a listing.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
@@ -179,6 +199,13 @@ pub trait Reads: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<(RefreshToken, Grant)>, StoreError>> + Send;
     /// Whether a refresh token has been used, and so replaced.
     fn refresh_token_used(&self, hash: &Hash) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// Whose a refresh token or an access token is, by its hash, or by the id of an access token if one is given: one question,
+    /// whatever the answer, so that neither the kind of a token nor whether it exists can be told from how it is looked for.
+    fn find_owner(
+        &self,
+        hash: &Hash,
+        id: Option<&str>,
+    ) -> impl Future<Output = Result<Option<CredentialOwner>, StoreError>> + Send;
     fn find_grant(&self, id: &str) -> impl Future<Output = Result<Option<Grant>, StoreError>> + Send;
     fn find_code(&self, hash: &Hash) -> impl Future<Output = Result<Option<Code>, StoreError>> + Send;
     fn find_pushed_request(
@@ -242,6 +269,19 @@ pub trait Reads: Clone + Send + Sync + 'static {
         before: Option<Position>,
         limit: u32,
     ) -> impl Future<Output = Result<Vec<Entry>, StoreError>> + Send;
+    /// Audit records after a number, oldest first.
+    fn audit_after(&self, seq: u64, limit: u32) -> impl Future<Output = Result<Vec<AuditRecord>, StoreError>> + Send;
+    /// The last audit record that was forgotten, and the last there is.
+    fn audit_span(&self) -> impl Future<Output = Result<(AuditHead, AuditHead), StoreError>> + Send;
+    /// Signed heads after a number, oldest first.
+    fn signed_heads(&self, seq: u64, limit: u32) -> impl Future<Output = Result<Vec<SignedHead>, StoreError>> + Send;
+    /// The changes of settings, newest first, before a version if one is given; of one setting if it is named.
+    fn setting_changes(
+        &self,
+        name: Option<&str>,
+        before: Option<u64>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<SettingChange>, StoreError>> + Send;
     /// Outbox positions that wait to be dispatched, oldest first.
     fn outbox(&self, limit: u32) -> impl Future<Output = Result<Vec<Position>, StoreError>> + Send;
     /// The server's own encrypted secrets, by name.

@@ -19,7 +19,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
         Self::AccessToken,
         Self::ClientSecret,
         Self::Code,

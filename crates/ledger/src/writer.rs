@@ -12,7 +12,7 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use crate::{Door, Live, Marker, Store, StoreError, Timestamp, door::Written};
+use crate::{Door, Live, Marker, Origin, Store, StoreError, Timestamp, door::Written};
 
 /// Why the ledger did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +60,7 @@ trait Job: Send {
 }
 
 struct Work<F, T> {
+    origin: Origin,
     work: Option<F>,
     outcome: Option<Result<T, LedgerError>>,
     reply: oneshot::Sender<Result<T, LedgerError>>,
@@ -73,7 +74,7 @@ where
     fn run(&mut self, door: &mut Door<'_>) -> Result<(), StoreError> {
         let Some(work) = self.work.take() else { return Ok(()) };
         let mut done = None;
-        let kept = door.attempt(|door| {
+        let kept = door.attempt(std::mem::take(&mut self.origin), |door| {
             done = Some(work(door)?);
             Ok(())
         });
@@ -140,8 +141,17 @@ impl Queue {
         T: Send + 'static,
         F: FnOnce(&mut Door<'_>) -> Result<T, LedgerError> + Send + 'static,
     {
+        self.submit_from(Origin::default(), lane, work)
+    }
+
+    /// As [`Queue::submit`], for a request of the outside world.
+    pub fn submit_from<T, F>(&self, origin: Origin, lane: Lane, work: F) -> Ticket<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Door<'_>) -> Result<T, LedgerError> + Send + 'static,
+    {
         let (reply, ticket) = oneshot::channel();
-        let job = Box::new(Work { work: Some(work), outcome: None, reply });
+        let job = Box::new(Work { origin, work: Some(work), outcome: None, reply });
         let mut lanes = self.lanes.lock();
         if !lanes.closed {
             match lane {

@@ -4,16 +4,19 @@ use std::{sync::Arc, thread, time::Duration};
 
 use anyhow::bail;
 use rescind_check::FingerprintKey;
-use rescind_ledger::{Initiator, Lane, LedgerError, Live, Queue, Reads, Startup, Store, Target, Timestamp, Writer};
+use rescind_ledger::{
+    Door, Initiator, Lane, LedgerError, Live, Queue, Reads, Settings, Startup, Store, Target, Ticket, Timestamp, Writer,
+};
 use rescind_store::{DataDir, FileMarker, Lock, MarkerState, Sqlite, SqliteReads, inspect_marker};
 use zeroize::Zeroizing;
 
 use crate::{
+    audit::Strangers,
     clock::{Clock, random},
-    config::Config,
+    config::{Config, Lifetimes},
     egress::Egress,
     keys::Keys,
-    master_key, openapi,
+    master_key, openapi, origin,
     pace::Pace,
     places::Places,
     protocol::{certificate::ClientKeys, session_api::quota::Quota, throttle::Throttle},
@@ -35,9 +38,13 @@ pub struct App {
     pub throttle: Throttle,
     /// Authorization requests begun by strangers.
     pub beginnings: Throttle,
+    /// Calls of the revocation endpoint that end nothing.
+    pub fruitless_revocations: Throttle,
     /// Ids of unknown sessions put on the revocation list by clients.
     pub unknown_ids: Quota,
     pub client_keys: ClientKeys,
+    /// Refusals that count against what is recorded of strangers.
+    pub strangers: Strangers,
     pub telemetry: Telemetry,
     pub runtime_log: RuntimeLog,
     pub places: Places,
@@ -79,7 +86,7 @@ impl Opened {
         let mut writer = Writer::new(Box::new(store), Box::new(marker), live.clone(), queue.clone());
         let facts = Facts {
             issuer: issuer.is_none().then(|| config.issuer.clone()),
-            horizon: Some(config.lifetimes.horizon())
+            horizon: Some(config.lifetimes.overlaid(&live.settings()).horizon())
                 .filter(|now| horizons.last().map(|fact| fact.secs) != Some(now.as_secs())),
             secrets: fresh_secrets,
         };
@@ -90,8 +97,10 @@ impl Opened {
             egress: Egress::new(&config.egress)?,
             throttle: Throttle::new(config.limits.sign_in_attempts_per_minute),
             beginnings: Throttle::new(config.limits.sign_ins_begun_per_minute),
+            fruitless_revocations: Throttle::new(1),
             unknown_ids: Quota::new(config.limits.unknown_session_ids_per_day),
             client_keys: ClientKeys::default(),
+            strangers: Strangers::default(),
             telemetry,
             runtime_log,
             places: Places::open(config.geoip_database.as_deref())?,
@@ -207,6 +216,27 @@ impl App {
         self.clock.now()
     }
 
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        self.live.settings()
+    }
+
+    /// How long things live: what the configuration file says, under what was set since.
+    #[must_use]
+    pub fn lifetimes(&self) -> Lifetimes {
+        self.config.lifetimes.overlaid(&self.live.settings())
+    }
+
+    /// Leaves a job for the writer, with the request it belongs to.
+    pub fn submit<T, F>(&self, lane: Lane, work: F) -> Ticket<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Door<'_>) -> Result<T, LedgerError> + Send + 'static,
+    {
+        self.queue.submit_from(origin::here(), lane, work)
+    }
+
     /// Signs with fresh keys from now on; the old ones stay published until nothing signed with them can be alive.
     pub async fn rotate_signing_keys(&self) -> anyhow::Result<()> {
         let fresh = self.keys.fresh_signing_keys(self.now())?;
@@ -222,11 +252,10 @@ impl App {
     }
 
     async fn keep_secrets(&self, secrets: Vec<crate::keys::Written>) -> Result<(), LedgerError> {
-        self.queue
-            .submit(Lane::Issuing, move |door| {
-                secrets.iter().try_for_each(|(name, sealed)| door.put_secret(name, sealed))
-            })
-            .await
+        self.submit(Lane::Issuing, move |door| {
+            secrets.iter().try_for_each(|(name, sealed)| door.put_secret(name, sealed))
+        })
+        .await
     }
 
     /// Who acts when the server itself does.

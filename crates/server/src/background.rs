@@ -90,7 +90,7 @@ pub async fn time_out_sessions(app: &App) -> Result<usize, LedgerError> {
 fn time_out(app: &App, session: Session) -> (Activity, Ticket<(TimedOut, Timestamp)>) {
     let known = app.records.know_session(session);
     let activity = known.activity.clone();
-    let ticket = app.queue.submit(Lane::Issuing, move |door| {
+    let ticket = app.submit(Lane::Issuing, move |door| {
         let touched_at = known.activity.settle(door.now()).touched_at;
         let session = Session { touched_at, ..known.record };
         Ok((door.time_out(&session)?, touched_at))
@@ -102,11 +102,11 @@ fn time_out(app: &App, session: Session) -> (Activity, Ticket<(TimedOut, Timesta
 pub async fn sweep(app: &App) -> Result<u64, LedgerError> {
     let horizons = app.records.store.horizons().await?;
     let stated = horizon_in_force(&horizons, app.now());
-    let horizon = stated.unwrap_or_else(|| app.config.lifetimes.horizon());
+    let horizon = stated.unwrap_or_else(|| app.lifetimes().horizon());
     let mut rows = 0;
     loop {
         let sweep = Sweep { horizon, limit: SWEEP_ROWS };
-        let swept = app.queue.submit(Lane::Issuing, move |door| door.sweep(sweep)).await?;
+        let swept = app.submit(Lane::Issuing, move |door| door.sweep(sweep)).await?;
         rows += swept.rows;
         if !swept.more {
             break;
@@ -124,7 +124,7 @@ async fn forget_initial_access_tokens(app: &App) -> Result<u64, LedgerError> {
     let gone: Vec<String> = expired.map(|(name, _)| name).collect();
     let rows = u64::try_from(gone.len()).unwrap_or(u64::MAX);
     if rows > 0 {
-        app.queue.submit(Lane::Issuing, move |door| gone.iter().try_for_each(|name| door.delete_secret(name))).await?;
+        app.submit(Lane::Issuing, move |door| gone.iter().try_for_each(|name| door.delete_secret(name))).await?;
     }
     Ok(rows)
 }
@@ -133,7 +133,8 @@ async fn forget_initial_access_tokens(app: &App) -> Result<u64, LedgerError> {
 async fn retire_signing_keys(app: &App) -> Result<(), LedgerError> {
     let stored = app.records.store.secrets().await?;
     let keys: Vec<StoredKey<'_>> = stored.iter().filter_map(|(name, _)| signing_key_name(name)).collect();
-    let longest = app.config.lifetimes.horizon();
+    let horizons = app.records.store.horizons().await?;
+    let longest = horizon_in_force(&horizons, app.now()).unwrap_or_default().max(app.lifetimes().horizon());
     let replaced = |key: &StoredKey<'_>| {
         let later = keys.iter().filter(|other| other.algorithm == key.algorithm && other.made_at > key.made_at);
         later.map(|other| other.made_at).min().is_some_and(|at| app.now().since(Timestamp(at)) > longest)
@@ -144,7 +145,7 @@ async fn retire_signing_keys(app: &App) -> Result<(), LedgerError> {
     if gone.is_empty() {
         return Ok(());
     }
-    app.queue.submit(Lane::Issuing, move |door| gone.iter().try_for_each(|name| door.delete_secret(name))).await?;
+    app.submit(Lane::Issuing, move |door| gone.iter().try_for_each(|name| door.delete_secret(name))).await?;
     if let Err(why) = app.reload_signing_keys().await {
         tracing::error!(error = %why, "cannot reload the signing keys; it is tried again");
     }

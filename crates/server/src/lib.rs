@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod audit;
 pub mod background;
 mod body;
 pub mod cli;
@@ -14,6 +15,7 @@ pub mod external_id;
 pub mod keys;
 pub mod master_key;
 pub mod openapi;
+pub mod origin;
 pub mod pace;
 pub mod peer;
 pub mod places;

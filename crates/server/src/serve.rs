@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
@@ -35,17 +35,19 @@ mod connection;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 type Hears = dyn Fn(&Parts, StatusCode) + Send + Sync;
+type Locates = dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync;
 
 /// A router, and who hears of the requests that never reach one.
 #[derive(Clone)]
 pub struct Routes {
     router: Router,
     refused: Option<Arc<Hears>>,
+    locates: Option<Arc<Locates>>,
 }
 
 impl From<Router> for Routes {
     fn from(router: Router) -> Self {
-        Self { router, refused: None }
+        Self { router, refused: None, locates: None }
     }
 }
 
@@ -54,6 +56,16 @@ impl Routes {
     #[must_use]
     pub fn telling_of_refusals(self, hears: impl Fn(&Parts, StatusCode) + Send + Sync + 'static) -> Self {
         Self { refused: Some(Arc::new(hears)), ..self }
+    }
+
+    /// Asks `locates` from which address a request comes, by its head with its [`Peer`].
+    #[must_use]
+    pub fn locating(self, locates: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
+        Self { locates: Some(Arc::new(locates)), ..self }
+    }
+
+    fn address(&self, head: &Parts) -> Option<IpAddr> {
+        self.locates.as_ref().and_then(|locates| locates(head))
     }
 
     fn refuse(&self, head: &Parts, status: StatusCode) {

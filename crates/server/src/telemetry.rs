@@ -10,6 +10,8 @@ pub struct Telemetry {
     introspections: [Counter; 2],
     /// Seconds from an accepted order to its acknowledgement.
     pub revoke_seconds: Histogram,
+    /// Tokens hashed to be revoked.
+    pub hashed: Counter,
     /// Lines of the runtime API log that could not be written.
     pub runtime_log_lost: Counter,
 }
@@ -32,13 +34,16 @@ impl Default for Telemetry {
         let lost = "rescind_runtime_api_log_lines_lost_total";
         describe(lost, "Calls of the session endpoints whose line in runtime-api.log could not be written.");
         let runtime_log_lost = recorder.register_counter(&Key::from_name(lost), &LEVEL);
+        let looked_up = "rescind_revocation_lookups_total";
+        describe(looked_up, "Tokens looked up at the revocation endpoint: each costs one hash and one read.");
+        let hashed = recorder.register_counter(&Key::from_name(looked_up), &LEVEL);
         let answer = |active: &'static str| {
             let key = Key::from_parts("rescind_introspections_total", vec![Label::new("active", active)]);
             recorder.register_counter(&key, &LEVEL)
         };
         let introspections = [answer("false"), answer("true")];
         let revoke_seconds = recorder.register_histogram(&Key::from_name(revoke), &LEVEL);
-        Self { handle, introspections, revoke_seconds, runtime_log_lost, recorder }
+        Self { handle, introspections, revoke_seconds, hashed, runtime_log_lost, recorder }
     }
 }
 

@@ -45,7 +45,7 @@ pub async fn note(app: &App, session: &str, activity: &Activity, now: Timestamp)
         return;
     }
     let session = session.to_owned();
-    let written = app.queue.submit(Lane::Issuing, move |door| door.touch(&session, now));
+    let written = app.submit(Lane::Issuing, move |door| door.touch(&session, now));
     let activity = activity.clone();
     // A task of its own, since whoever asks may go away.
     let done = tokio::spawn(async move {

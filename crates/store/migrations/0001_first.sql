@@ -10,9 +10,12 @@ CREATE TABLE meta (
     floor_epoch  INTEGER NOT NULL,
     floor_seq    INTEGER NOT NULL,
     -- Under which name everything was issued; unknown before the first start.
-    issuer       TEXT
+    issuer       TEXT,
+    -- The last audit record that was forgotten: the chain begins after it.
+    audit_floor_seq   INTEGER NOT NULL,
+    audit_floor_hash  BLOB    NOT NULL
 ) STRICT;
-INSERT INTO meta VALUES (1, randomblob(16), 0, 1, 0, NULL);
+INSERT INTO meta VALUES (1, randomblob(16), 0, 1, 0, NULL, 0, zeroblob(32));
 
 CREATE TABLE epochs (
     epoch      INTEGER PRIMARY KEY,
@@ -38,6 +41,33 @@ CREATE TABLE outbox (
     seq    INTEGER NOT NULL,
     PRIMARY KEY (epoch, seq)
 ) STRICT, WITHOUT ROWID;
+
+-- The audit trail: each record's hash covers its text, its number and the hash before.
+CREATE TABLE audit (
+    seq   INTEGER PRIMARY KEY,
+    at    INTEGER NOT NULL,
+    body  TEXT    NOT NULL,
+    hash  BLOB    NOT NULL
+) STRICT;
+
+CREATE TABLE audit_heads (
+    seq    INTEGER PRIMARY KEY,
+    hash   BLOB    NOT NULL,
+    at     INTEGER NOT NULL,
+    token  TEXT    NOT NULL
+) STRICT;
+
+-- Every change of a setting; the last one of each name is in force.
+CREATE TABLE setting_changes (
+    version    INTEGER PRIMARY KEY,
+    at         INTEGER NOT NULL,
+    name       TEXT    NOT NULL,
+    -- JSON; none: back to the default.
+    value      TEXT,
+    initiator  TEXT    NOT NULL,
+    note       TEXT
+) STRICT;
+CREATE INDEX setting_changes_by_name ON setting_changes (name, version);
 
 CREATE TABLE idempotency (
     initiator  TEXT    NOT NULL,

@@ -87,7 +87,7 @@ pub(super) async fn add(call: Call) -> Result<Response, Problem> {
         object.insert("introspection_client".to_owned(), show_client(client, Some(secret)));
     }
     let initiator = call.initiator.clone();
-    let adding = call.app.queue.submit(Lane::Issuing, move |door| {
+    let adding = call.app.submit(Lane::Issuing, move |door| {
         if door.find_api(&api.audience)?.is_some() {
             return Err(StoreError::Conflict(TAKEN).into());
         }
@@ -118,7 +118,7 @@ pub(super) async fn change(call: Call) -> Result<Response, Problem> {
     let after = patched(&ApiForm::of(&before), &patch)?.api(&call.app, before.created_at)?;
     let mut shown = show_api(&after);
     let initiator = call.initiator.clone();
-    let changing = call.app.queue.submit(Lane::Ending, move |door| {
+    let changing = call.app.submit(Lane::Ending, move |door| {
         unchanged(door.find_api(&before.audience)?.as_ref(), &before)?;
         door.put_api(&after, &initiator)
     });
@@ -129,7 +129,7 @@ pub(super) async fn change(call: Call) -> Result<Response, Problem> {
 pub(super) async fn remove(call: Call) -> Result<Response, Problem> {
     let api = load_api(&call.app, call.query(&["audience"])?.load("audience")?)?;
     let (audience, initiator) = (api.audience.clone(), call.initiator.clone());
-    let ended = call.app.queue.submit(Lane::Ending, move |door| door.delete_api(&audience, &initiator)).await?;
+    let ended = call.app.submit(Lane::Ending, move |door| door.delete_api(&audience, &initiator)).await?;
     let mut shown = json!({ "audience": api.audience, "removed": true });
     show_ended(&mut shown, Some(ended));
     Ok(ok(&shown))
@@ -172,7 +172,7 @@ impl ApiForm {
             check_scope(scope)?;
         }
         // Nothing may outlive the horizon, or a forgotten revocation could come undone (DESIGN rule 6).
-        let longest = LONGEST.min(app.config.lifetimes.horizon()).as_secs();
+        let longest = LONGEST.min(app.lifetimes().horizon()).as_secs();
         if self.access_token_secs.is_some_and(|secs| secs == 0 || u64::from(secs) > longest) {
             return Err(Problem::refused(format!("`access_token_secs` is a number from 1 to {longest}")));
         }

@@ -9,7 +9,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use rescind_ledger::{Initiator, LedgerError};
+use rescind_ledger::{Initiator, Kind, LedgerError};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -34,6 +34,9 @@ pub(super) struct Call {
 /// The most that a page of a listing holds, and what it holds if nobody says.
 const PAGE_LIMIT: u32 = 500;
 const PAGE_DEFAULT: u32 = 100;
+
+/// The most that the audit trail keeps of a path and query, in bytes.
+const MOST_WORDS: usize = 1024;
 
 impl Call {
     pub(super) async fn read(
@@ -68,6 +71,20 @@ impl Call {
         self.id.as_deref().ok_or_else(Problem::no_route)
     }
 
+    /// What is asked, for the audit trail: the route with what stands in its path and query, which are names and never secrets.
+    pub(super) fn words(&self, route: &super::Route) -> String {
+        let path = route.path.replace("{id}", self.id.as_deref().map_or("{id}", unless_credential));
+        let mut words = format!("{} {}{path}", route.method.name(), super::BASE);
+        for (place, (name, value)) in self.query.iter().enumerate() {
+            words.push(if place == 0 { '?' } else { '&' });
+            words.push_str(unless_credential(name));
+            words.push('=');
+            words.push_str(unless_credential(value));
+        }
+        words.truncate(words.floor_char_boundary(MOST_WORDS));
+        words
+    }
+
     /// The body.
     pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         serde_json::from_slice(&self.body).map_err(|why| broken(&why))
@@ -95,6 +112,12 @@ impl Call {
         }
         Ok(Query { pairs: &self.query })
     }
+}
+
+/// Somebody may have put a token where a name belongs.
+fn unless_credential(text: &str) -> &str {
+    let ours = Kind::ALL.into_iter().any(|kind| text.contains(kind.prefix()));
+    if ours || text.contains("eyJ") { "(a credential)" } else { text }
 }
 
 fn is_json(content_type: &[u8]) -> bool {

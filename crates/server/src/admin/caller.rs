@@ -6,6 +6,7 @@ use rescind_ledger::{Hash, Initiator};
 use super::{Access, problem::Problem};
 use crate::{
     app::App,
+    origin,
     peer::{self, Peer},
     protocol::mint::has_scope,
 };
@@ -40,6 +41,7 @@ pub(super) async fn authorize(app: &App, access: Access, parts: &Parts) -> Resul
     if !allowed {
         return Err(Problem::missing_scope(access.scope()));
     }
+    origin::note_client(record.client);
     Ok(Initiator::Administrator(record.client.to_owned()))
 }
 

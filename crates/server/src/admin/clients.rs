@@ -141,7 +141,7 @@ pub(super) async fn add(call: Call) -> Result<Response, Problem> {
     let mut client = form.client(&call.app, id, call.app.now())?;
     let secret = renew(&call.app, &mut client)?;
     let shown = show_client(&client, secret.as_ref());
-    call.app.queue.submit(Lane::Issuing, move |door| door.add_client(&client)).await?;
+    call.app.submit(Lane::Issuing, move |door| door.add_client(&client)).await?;
     Ok(created(&shown))
 }
 
@@ -182,7 +182,7 @@ pub(super) async fn change(call: Call) -> Result<Response, Problem> {
 /// Puts a client in the place of the one it was made from.
 async fn replace(call: &Call, lane: Lane, before: Arc<Client>, after: Client) -> Result<Option<Ended>, Problem> {
     let (change, initiator) = (ClientChange::Put(Box::new(after)), call.initiator.clone());
-    let replacing = call.app.queue.submit(lane, move |door| {
+    let replacing = call.app.submit(lane, move |door| {
         unchanged(door.find_client(&before.id)?.as_ref(), &before)?;
         door.change_client(&change, &initiator)
     });
@@ -192,7 +192,7 @@ async fn replace(call: &Call, lane: Lane, before: Arc<Client>, after: Client) ->
 pub(super) async fn remove(call: Call) -> Result<Response, Problem> {
     let client = load_client(&call.app, call.id()?)?;
     let (change, initiator) = (ClientChange::Delete(client.id.clone()), call.initiator.clone());
-    let ended = call.app.queue.submit(Lane::Ending, move |door| door.change_client(&change, &initiator)).await?;
+    let ended = call.app.submit(Lane::Ending, move |door| door.change_client(&change, &initiator)).await?;
     let mut shown = json!({ "id": client.id, "removed": true });
     show_ended(&mut shown, ended);
     Ok(ok(&shown))
@@ -280,7 +280,7 @@ impl ClientForm {
 
     /// The checked client, without a secret.
     fn client(self, app: &App, id: String, created_at: Timestamp) -> Result<Client, Problem> {
-        let grace = app.config.lifetimes.rotation_grace.as_secs();
+        let grace = app.lifetimes().rotation_grace.as_secs();
         let grant_types = self.grant_types.clone().unwrap_or_else(|| self.usual_grant_types());
         self.check(app, &grant_types)?;
         let usual = Client::new(id, self.name, self.auth_method, created_at);

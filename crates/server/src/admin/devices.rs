@@ -45,7 +45,7 @@ pub(super) async fn add(call: Call) -> Result<Response, Problem> {
     let device = form.device(fresh_id("d_"), call.app.now())?;
     let shown = show_device(&device);
     let (initiator, new) = (call.initiator.clone(), device.clone());
-    match call.app.queue.submit(Lane::Issuing, move |door| door.put_device(&new, &initiator)).await {
+    match call.app.submit(Lane::Issuing, move |door| door.put_device(&new, &initiator)).await {
         Ok(_) => Ok(created(&shown)),
         Err(why) => Err(refusal(&call.app, &device, why).await),
     }
@@ -67,7 +67,7 @@ pub(super) async fn change(call: Call) -> Result<Response, Problem> {
     let after = patched(&DeviceForm::of(&before), &patch)?.device(before.id.clone(), before.created_at)?;
     let mut shown = show_device(&after);
     let (initiator, new) = (call.initiator.clone(), after.clone());
-    let changing = call.app.queue.submit(Lane::Ending, move |door| {
+    let changing = call.app.submit(Lane::Ending, move |door| {
         unchanged(door.find_device(&before.id)?.as_ref(), &before)?;
         door.put_device(&new, &initiator)
     });

@@ -31,11 +31,15 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
     Ok(ok(&json!(entry.ok_or_else(|| Problem::unknown("revocation", text))?)))
 }
 
+/// On whose word something was done.
+pub(super) fn initiator() -> Shape {
+    object().with("kind", text()).with("id", text()).named("Initiator")
+}
+
 /// An entry of the ledger.
 pub(super) fn shown() -> Shape {
-    let initiator = object().with("kind", text()).with("id", text()).open();
     let entry = object().with("position", place()).with("time", moment()).with("target", target::shown());
-    entry.with("reason", text()).with("initiator", initiator).with("note", maybe(text())).named("Entry")
+    entry.with("reason", text()).with("initiator", initiator()).with("note", maybe(text())).named("Entry")
 }
 
 fn position(name: &str) -> Result<Position, Problem> {

@@ -15,6 +15,7 @@ mod registration_tokens;
 mod revocations;
 mod routes;
 mod sessions;
+mod settings;
 mod state;
 mod status;
 mod target;
@@ -25,11 +26,11 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{RawPathParams, Request},
-    http::request::Parts,
+    http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
     routing::{MethodRouter, any, on},
 };
-use rescind_ledger::Initiator;
+use rescind_ledger::{Action, AuditEvent, Initiator};
 
 use crate::{
     app::App,
@@ -83,11 +84,24 @@ pub struct Route {
     /// Below `/admin/v1`; `{id}` is the one thing that may vary.
     pub path: &'static str,
     pub access: Access,
+    /// What of it is recorded in the audit trail here.
+    recorded: Recorded,
     /// One sentence for people.
     pub summary: &'static str,
     /// What it takes and answers.
     describe: fn(Description) -> Description,
     handler: Handler,
+}
+
+/// What the audit trail says of a call, besides what its orders and settings say themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Recorded {
+    /// Nothing more.
+    ByItself,
+    /// That somebody changed who or what there is.
+    Change,
+    /// That somebody saw what people hold.
+    Read,
 }
 
 /// Where the API begins, below the issuer.
@@ -183,20 +197,56 @@ async fn answer(
     parameters: RawPathParams,
     request: Request,
 ) -> Response {
+    let caller = parking_lot::Mutex::new(None);
     let outcome = async {
         let (parts, body) = request.into_parts();
         let initiator = initiator(&app, way, route.access, &parts).await?;
+        *caller.lock() = Some(initiator.clone());
         let id = parameters.iter().next().map(|(_, value)| value.to_owned());
         let call = Call::read(app.clone(), initiator, id, &parts, body).await?;
+        record(&app, route, &call).await?;
         (route.handler)(call).await
     };
     match outcome.await {
         Ok(response) => response,
         Err(problem) => {
+            let who = caller.lock().take();
+            if let Err(why) = refused(&app, route, who, &problem).await {
+                return Problem::from(why).into_response();
+            }
             app.telemetry.count("rescind_requests_refused_total", &[("endpoint", "admin"), ("error", problem.code())]);
             problem.into_response()
         }
     }
+}
+
+/// Before anything is shown or changed: what cannot be recorded does not happen.
+async fn record(app: &App, route: &Route, call: &Call) -> Result<(), Problem> {
+    let action = match route.recorded {
+        Recorded::ByItself => return Ok(()),
+        Recorded::Change => Action::Change,
+        Recorded::Read => Action::Read,
+    };
+    let event = AuditEvent::new(action, Some(call.initiator.clone()), "asked").about(call.words(route));
+    Ok(app.audit(event).await?)
+}
+
+/// What could not be read or found is no refusal; what was not allowed or not done is.
+async fn refused(
+    app: &App,
+    route: &Route,
+    caller: Option<Initiator>,
+    problem: &Problem,
+) -> Result<(), rescind_ledger::LedgerError> {
+    let is_refusal = matches!(
+        problem.status(),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY
+    );
+    if !is_refusal {
+        return Ok(());
+    }
+    let what = format!("{} {BASE}{}", route.method.name(), route.path);
+    app.audit_refusal(caller, &what, problem.code()).await
 }
 
 #[cfg(test)]

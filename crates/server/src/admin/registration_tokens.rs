@@ -20,7 +20,7 @@ pub(super) async fn issue(call: Call) -> Result<Response, Problem> {
         tracing::error!(error = %why, "cannot encrypt an initial access token");
         Problem::internal()
     })?;
-    call.app.queue.submit(Lane::Issuing, move |door| door.put_secret(&name, &sealed)).await?;
+    call.app.submit(Lane::Issuing, move |door| door.put_secret(&name, &sealed)).await?;
     let shown = json!({ "id": leave.id, "initial_access_token": secret.reveal(), "expires_at": leave.expires_at });
     Ok(created(&shown))
 }

@@ -90,7 +90,7 @@ async fn carry_out(app: &App, order: &Order) -> Result<CarriedOut, Problem> {
     let submitted = order.clone();
     app.pace.at("submit").await;
     let begun = Instant::now();
-    let ticket = app.queue.submit(Lane::Ending, move |door| {
+    let ticket = app.submit(Lane::Ending, move |door| {
         let ended = door.end(&submitted)?;
         // With the entry, not after it: once the entry is forgotten, nothing else would keep the key from coming back.
         retired.iter().try_for_each(|name| door.delete_secret(name))?;

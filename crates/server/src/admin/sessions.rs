@@ -174,7 +174,7 @@ impl Several {
         let reason = order.reason;
         call.app.pace.at("submit").await;
         let begun = Instant::now();
-        let ended = call.app.queue.submit(Lane::Ending, move |door| door.end_sessions(&order)).await?;
+        let ended = call.app.submit(Lane::Ending, move |door| door.end_sessions(&order)).await?;
         call.app.telemetry.revoke_seconds.record(begun.elapsed());
         count_ended(&call.app, &ended, reason);
         let shown =

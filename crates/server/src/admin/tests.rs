@@ -91,7 +91,7 @@ async fn token(app: &App, client: &str, scope: &str, audience: &str) -> String {
         expires_at,
     };
     let minted = Minted { grant, access, refresh: None };
-    app.queue.submit(Lane::Issuing, move |door| door.mint(&minted)).await.unwrap();
+    app.submit(Lane::Issuing, move |door| door.mint(&minted)).await.unwrap();
     text
 }
 

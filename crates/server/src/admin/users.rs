@@ -69,7 +69,7 @@ pub(super) async fn add(call: Call) -> Result<Response, Problem> {
         created_at: call.app.now(),
     };
     let shown = show_user(&user);
-    call.app.queue.submit(Lane::Issuing, move |door| door.add_user(&user)).await?;
+    call.app.submit(Lane::Issuing, move |door| door.add_user(&user)).await?;
     Ok(created(&shown))
 }
 
@@ -98,7 +98,7 @@ pub(super) async fn change(call: Call) -> Result<Response, Problem> {
     };
     let (user, initiator) = (id.clone(), call.initiator.clone());
     // An ending may hang on it, and endings go first.
-    let ended = call.app.queue.submit(Lane::Ending, move |door| door.change_user(&user, &change, &initiator)).await?;
+    let ended = call.app.submit(Lane::Ending, move |door| door.change_user(&user, &change, &initiator)).await?;
     let mut shown = show_user(&load_user(&call.app, &id).await?);
     show_ended(&mut shown, ended);
     Ok(ok(&shown))
@@ -107,7 +107,7 @@ pub(super) async fn change(call: Call) -> Result<Response, Problem> {
 pub(super) async fn remove(call: Call) -> Result<Response, Problem> {
     let user = load_user(&call.app, call.id()?).await?;
     let (id, initiator) = (user.id.clone(), call.initiator.clone());
-    let ended = call.app.queue.submit(Lane::Ending, move |door| door.delete_user(&id, &initiator)).await?;
+    let ended = call.app.submit(Lane::Ending, move |door| door.delete_user(&id, &initiator)).await?;
     let mut shown = json!({ "id": user.id, "removed": true });
     show_ended(&mut shown, Some(ended));
     Ok(ok(&shown))

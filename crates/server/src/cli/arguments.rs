@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use rescind_ledger::Reason;
 
-use super::sessions::SessionsCommand;
+use super::{sessions::SessionsCommand, settings::SettingsCommand};
 
 /// Issues OAuth 2 and OpenID Connect tokens and sessions, and takes them back.
 #[derive(Debug, Parser)]
@@ -110,6 +110,11 @@ pub(super) enum Command {
     RegistrationToken {
         #[command(subcommand)]
         command: RegistrationTokenCommand,
+    },
+    /// Settings that change while the server runs.
+    Settings {
+        #[command(subcommand)]
+        command: SettingsCommand,
     },
     /// Says where the server stands.
     Status,

@@ -13,6 +13,7 @@ mod output;
 mod revoke;
 pub mod serve;
 mod sessions;
+mod settings;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -82,6 +83,7 @@ async fn remote(globals: &Globals, command: Command) -> Result<(), Failure> {
         Command::Revocations { command } => issued::revocations(globals, &server, command).await,
         Command::Keys { command } => issued::keys(globals, &server, command).await,
         Command::RegistrationToken { command } => configure::registration_token(globals, &server, command).await,
+        Command::Settings { command } => settings::run(globals, &server, command).await,
         Command::Status => issued::status(globals, &server).await,
         Command::Serve
         | Command::Demo(_)

@@ -19,6 +19,7 @@ use crate::{
     clock::Clock,
     config::Config,
     pace::Pace,
+    peer::{Peer, client_address},
     runtime_log, serve,
     tls::TlsState,
 };
@@ -65,6 +66,11 @@ pub async fn run_server_at(mut config: Config, clock: Clock) -> anyhow::Result<R
     let (limits, logging, mut end) = (app.config.limits.clone(), app.clone(), stopped);
     let routes = serve::Routes::from(crate::router(&app));
     let routes = routes.telling_of_refusals(move |head, status| runtime_log::refused(&logging, head, status));
+    let locating = app.clone();
+    let routes = routes.locating(move |head| {
+        let peer = head.extensions.get::<Peer>()?;
+        Some(client_address(peer, &head.headers, &locating.config.proxy))
+    });
     let secure = tls.clone();
     listeners.push(tokio::spawn(async move {
         serve::serve(listener, secure, routes, &limits, async move { end.wait_for(|stop| *stop).await.is_ok() }).await

@@ -7,6 +7,8 @@ mod written;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use rescind_ledger::Settings;
+
 use crate::external_id::ExternalIdKind;
 
 pub use network::NotANetwork;
@@ -128,6 +130,42 @@ impl Lifetimes {
     #[must_use]
     pub fn longest_session(&self) -> Duration {
         self.session.max.max(self.password_session.max)
+    }
+
+    /// The same under what was set since. An ended session stays listed for as long as any may last.
+    #[must_use]
+    pub fn overlaid(&self, settings: &Settings) -> Self {
+        let or = |set: Option<u32>, own: Duration| set.map_or(own, |secs| Duration::from_secs(secs.into()));
+        let limits = |own: SessionLimits| SessionLimits {
+            idle: or(settings.session_id_unused_lifetime, own.idle),
+            max: or(settings.session_id_lifetime, own.max),
+        };
+        let mut overlaid = Self {
+            access_token: or(settings.access_token_lifetime, self.access_token),
+            refresh_token: or(settings.refresh_token_lifetime, self.refresh_token),
+            id_token: or(settings.id_token_lifetime, self.id_token),
+            code: or(settings.authorization_code_lifetime, self.code),
+            session: limits(self.session),
+            password_session: limits(self.password_session),
+            ..self.clone()
+        };
+        overlaid.session_revocation = overlaid.session_revocation.max(overlaid.longest_session());
+        overlaid
+    }
+
+    /// What of the whole cannot be, in words.
+    ///
+    /// # Errors
+    /// The first contradiction.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let sound = |limits: SessionLimits| limits.idle <= limits.max;
+        if !sound(self.session) || !sound(self.password_session) {
+            return Err("sessions would be allowed to rest for longer than they last");
+        }
+        if self.access_token > self.refresh_token {
+            return Err("access tokens would outlive refresh tokens");
+        }
+        Ok(())
     }
 
     /// The horizon: no credential outlives its stamp by more than this.

@@ -12,5 +12,5 @@ const ROUND: u32 = 1000;
 pub async fn dispatch(app: &App) -> Result<(), LedgerError> {
     let waiting = app.records.store.outbox(ROUND).await?;
     let Some(through) = waiting.last().copied() else { return Ok(()) };
-    app.queue.submit(Lane::Issuing, move |door| door.complete_outbox(through)).await
+    app.submit(Lane::Issuing, move |door| door.complete_outbox(through)).await
 }

@@ -28,8 +28,10 @@ pub struct Operation {
 }
 
 const ABOUT: &str = "Every endpoint of rescind. A path that has no such method answers 405, whatever has `GET` answers `HEAD`, and \
-    what is not described here does not exist. Any request may be answered by the connection itself, in the form of \
-    `OAuthError`: 408 and 413 for its body, 500 and 503 for troubles here.";
+    what is not described here does not exist. A request may bring `X-Correlation-Id` (1 to 128 letters, digits and \
+    `-_.:/+=@`): the answer has it, or one of ours, and so does the audit trail. What can be switched off answers 403 \
+    `access_denied` while it is. Any request may be answered by the connection itself, in the form of `OAuthError`: 408 and \
+    413 for its body, 500 and 503 for troubles here.";
 
 /// The document of a server with this issuer.
 #[must_use]

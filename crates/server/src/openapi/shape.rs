@@ -113,11 +113,16 @@ pub fn list_of(item: Shape) -> Shape {
     Shape { schema: RefOr::T(Schema::Array(Array::new(item.schema))), components: item.components }
 }
 
+/// `null`.
+#[must_use]
+pub fn null() -> Shape {
+    Shape::plain(Object::with_type(Type::Null))
+}
+
 /// The shape, or `null`.
 #[must_use]
 pub fn maybe(shape: Shape) -> Shape {
-    let null = Object::with_type(Type::Null);
-    any_of([shape, Shape::plain(null)])
+    any_of([shape, null()])
 }
 
 /// Any of these.

@@ -16,6 +16,7 @@ use subtle::ConstantTimeEq;
 use crate::{
     app::App,
     openapi::shape::{Members, Shape, text},
+    origin,
     peer::{self, Peer},
     protocol::{certificate, error::ProtocolError, form::Form},
 };
@@ -56,7 +57,9 @@ pub async fn authenticate(app: &App, parts: &Parts, form: &Form) -> Result<Calle
         Attempt::Assertion { jwt, .. } => Box::pin(by_assertion(app, client.as_deref(), jwt)).await?,
         Attempt::Name { .. } => Box::pin(by_name(app, client.as_deref(), parts)).await?,
     };
-    Ok(Caller { client: client.ok_or_else(refused)?, stamp, certificate })
+    let client = client.ok_or_else(refused)?;
+    origin::note_client(&client.id);
+    Ok(Caller { client, stamp, certificate })
 }
 
 /// Who a request says it is from, proven or not: the client's id, and the registered name of the method that was tried,
@@ -187,7 +190,7 @@ async fn by_assertion(app: &App, client: Option<&Client>, jwt: &str) -> Result<O
     })?;
     let (id, jti) = (client.id.clone(), assertion.jti);
     let expires_at = rescind_ledger::Timestamp::from_secs(assertion.expires_at + 60);
-    match app.queue.submit(Lane::Issuing, move |door| door.use_assertion(&id, &jti, expires_at)).await {
+    match app.submit(Lane::Issuing, move |door| door.use_assertion(&id, &jti, expires_at)).await {
         Err(rescind_ledger::LedgerError::Replayed) => Err(refused()),
         other => Ok(other.map(|()| None)?),
     }

@@ -64,7 +64,7 @@ async fn answer(app: &App, request: Request) -> Result<Response, Trouble> {
 pub async fn give_consent(app: &App, flow: &Flow, signed_in: &SignedIn) -> Result<(), LedgerError> {
     let now = app.now();
     let authentication = &signed_in.authentication;
-    let lifetimes = &app.config.lifetimes;
+    let lifetimes = app.lifetimes();
     let consent = Consent {
         user: signed_in.user.id.clone(),
         client: flow.client.id.clone(),
@@ -76,7 +76,7 @@ pub async fn give_consent(app: &App, flow: &Flow, signed_in: &SignedIn) -> Resul
     };
     let session = signed_in.trace(app);
     app.pace.at("submit").await;
-    let work = app.queue.submit(Lane::Issuing, move |door| {
+    let work = app.submit(Lane::Issuing, move |door| {
         door.must_stand(&session)?;
         door.remember_consent(&consent)
     });

@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 use rescind_jose::assertion::{KEY_ALGORITHMS, SECRET_ALGORITHMS};
-use rescind_ledger::ClientAuthMethod;
+use rescind_ledger::{ClientAuthMethod, Feature};
 use serde_json::{Value, json};
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
         Description,
         shape::{free_object, list_of, object, text},
     },
-    protocol::{cors, error::answer, mint::STANDARD_SCOPES, session_api},
+    protocol::{cors, error::answer, feature, mint::STANDARD_SCOPES, session_api},
 };
 
 /// The metadata document, the same at every well-known path.
@@ -108,7 +108,8 @@ fn describe(app: &App) -> Value {
         "request_uri_parameter_supported": false,
     });
     if let Some(members) = document.as_object_mut() {
-        if app.config.registration != Registration::Off {
+        leave_out_what_is_off(app, members);
+        if app.config.registration != Registration::Off && feature::is_on(app, Feature::DynamicRegistration) {
             members.insert("registration_endpoint".to_owned(), at("/register").into());
         }
         if has_certificates(app) {
@@ -126,4 +127,19 @@ pub(super) fn describe_metadata(it: Description) -> Description {
     let members = object().with("issuer", text()).with("authorization_endpoint", text()).with("token_endpoint", text());
     let members = members.with("jwks_uri", text()).with("response_types_supported", list_of(text()));
     it.gives(200, members.with("grant_types_supported", list_of(text())).named("Metadata"))
+}
+
+/// The members that speak of an endpoint which can be switched off, by how they begin.
+const OF_FEATURES: [(Feature, &[&str]); 4] = [
+    (Feature::EndSession, &["end_session_endpoint", "ping_end_session_endpoint"]),
+    (Feature::Introspection, &["introspection_"]),
+    (Feature::RevokeToken, &["revocation_"]),
+    (Feature::Userinfo, &["userinfo_endpoint"]),
+];
+
+fn leave_out_what_is_off(app: &App, members: &mut serde_json::Map<String, Value>) {
+    let settings = app.settings();
+    for (_, names) in OF_FEATURES.iter().filter(|(feature, _)| !settings.is_on(*feature)) {
+        members.retain(|member, _| !names.iter().any(|name| member.starts_with(name)));
+    }
 }

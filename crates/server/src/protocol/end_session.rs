@@ -9,7 +9,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rescind_jose::Kind;
-use rescind_ledger::{Ended, Initiator, Lane, LedgerError, Order, Reason, Session, Target};
+use rescind_ledger::{Ended, Feature, Initiator, Lane, LedgerError, Order, Reason, Session, Target};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
         authorization_request::location,
         authorize::redirect,
         browser::{Browser, FormKind, Posted},
+        feature,
         form::{Form, read_form},
         pages::{Back, SignOut, SignedOut, Site, StillSignedIn, page},
         signed_in::{SignedIn, find_signed_in},
@@ -48,6 +49,9 @@ struct Hint {
 
 /// `GET /logout`.
 pub async fn show(State(app): State<Arc<App>>, request: Request) -> Response {
+    if !feature::is_on(&app, Feature::EndSession) {
+        return Trouble::SwitchedOff.page(&app);
+    }
     let (parts, _) = request.into_parts();
     let answered = match Form::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
         Ok(form) => wished(&app, &parts.headers, &form).await,
@@ -58,6 +62,9 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Response {
 
 /// `POST /logout`: a client's wish as a form, or the user's answer.
 pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
+    if !feature::is_on(&app, Feature::EndSession) {
+        return Trouble::SwitchedOff.page(&app);
+    }
     posted(&app, request).await.unwrap_or_else(|trouble| trouble.page(&app))
 }
 
@@ -102,7 +109,7 @@ pub async fn end_session(app: &App, session: &Session) -> Result<Ended, LedgerEr
     let target = Target::Session { session: session.id.clone() };
     let order = Order::new(target, Reason::Logout, Initiator::User(session.user.clone()));
     app.pace.at("submit").await;
-    app.queue.submit(Lane::Ending, move |door| door.end(&order)).await
+    app.submit(Lane::Ending, move |door| door.end(&order)).await
 }
 
 impl Wish {
@@ -200,7 +207,7 @@ const PARAMETERS: [(&str, &str); 4] = [
 ];
 
 fn describe(it: Description) -> Description {
-    it.gives_page(200).redirects("Back to the application, if its address is registered.").refuses(&[400])
+    it.gives_page(200).redirects("Back to the application, if its address is registered.").refuses(&[400, 403])
 }
 
 pub(super) fn describe_query(it: Description) -> Description {

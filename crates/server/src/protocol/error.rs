@@ -91,7 +91,7 @@ impl ProtocolError {
 
     /// 429 with `Retry-After`.
     pub fn slow_down(too_many: TooMany) -> Self {
-        let description = "too many requests from this address; wait a minute";
+        let description = "too many requests; wait as long as Retry-After says";
         let error = Self::of(StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", description);
         Self { retry_after_secs: Some(too_many.retry_after_secs), ..error }
     }

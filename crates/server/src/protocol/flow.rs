@@ -52,11 +52,10 @@ impl Stored {
 /// Keeps a request that its client pushed (RFC 9126) and gives back its handle.
 pub async fn push(app: &App, request: &AuthorizationRequest, position: Position) -> Result<String, Trouble> {
     let handle = URL_SAFE_NO_PAD.encode(random::<32>());
-    let record =
-        record(request, Stored::Pushed.hash(&handle), position, app.now(), app.config.lifetimes.pushed_request)?;
+    let record = record(request, Stored::Pushed.hash(&handle), position, app.now(), app.lifetimes().pushed_request)?;
     let limit = app.config.limits.pending_requests;
     app.pace.at("submit").await;
-    app.queue.submit(Lane::Issuing, move |door| door.push_request(&record, limit)).await?;
+    app.submit(Lane::Issuing, move |door| door.push_request(&record, limit)).await?;
     Ok(handle)
 }
 
@@ -113,7 +112,7 @@ impl Flow {
         let record = record(&self.request, Stored::Pending.hash(&handle), self.position, app.now(), PATIENCE)?;
         let limit = app.config.limits.pending_requests;
         app.pace.at("submit").await;
-        match app.queue.submit(Lane::Issuing, move |door| door.push_request(&record, limit)).await {
+        match app.submit(Lane::Issuing, move |door| door.push_request(&record, limit)).await {
             // A pushed request that two tabs opened at once: one flow all the same.
             Err(LedgerError::Store(StoreError::Conflict(_))) => Ok(()),
             other => Ok(other?),

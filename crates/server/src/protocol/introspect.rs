@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use rescind_jose::Kind as JwtKind;
-use rescind_ledger::{Client, Grant, Hash, Reads, RefreshToken, Timestamp, TokenView};
+use rescind_ledger::{Client, Feature, Grant, Hash, Reads, RefreshToken, Timestamp, TokenView};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -21,6 +21,7 @@ use crate::{
     protocol::{
         client_auth::{self, authenticate},
         error::{ProtocolError, answer, json_response},
+        feature,
         form::read_form,
     },
     touch,
@@ -39,6 +40,7 @@ pub async fn introspect(State(app): State<Arc<App>>, request: Request) -> Respon
 }
 
 async fn respond(app: &App, request: Request) -> Result<Response, ProtocolError> {
+    feature::require(app, Feature::Introspection)?;
     let (parts, form) = read_form(request, app.config.limits.body_bytes).await?;
     let caller = authenticate(app, &parts, &form).await?;
     if caller.client.is_public() {
@@ -252,5 +254,5 @@ pub(super) fn describe(it: Description) -> Description {
     it.form(client_auth::form(form))
         .gives(200, said.named("Introspection"))
         .answers(200, SIGNED, text())
-        .refuses(&[400, 401])
+        .refuses(&[400, 401, 403])
 }

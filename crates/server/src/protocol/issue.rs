@@ -113,12 +113,12 @@ pub async fn issue_code(app: &App, flow: &Flow, signed_in: &SignedIn) -> Result<
         registered_redirect_uri: find_registered(&flow.client, redirect_uri).unwrap_or(redirect_uri).to_owned(),
         code_challenge: flow.request.code_challenge.clone(),
         issued_at: now,
-        expires_at: now.plus(app.config.lifetimes.code),
+        expires_at: now.plus(app.lifetimes().code),
     };
     let used_up = flow.stored_as();
     let session = signed_in.trace(app);
     app.pace.at("submit").await;
-    let work = app.queue.submit(Lane::Issuing, move |door| {
+    let work = app.submit(Lane::Issuing, move |door| {
         door.must_stand(&session)?;
         door.issue_code(&code, used_up.as_ref())
     });
@@ -148,12 +148,12 @@ fn grant(app: &App, flow: &Flow, signed_in: &SignedIn) -> Grant {
         auth_time: Some(authentication.at),
         nonce: request.nonce.clone(),
         issued_at: now,
-        expires_at: now.plus(life(app, flow)).min(authentication.at.plus(app.config.lifetimes.horizon())),
+        expires_at: now.plus(life(app, flow)).min(authentication.at.plus(app.lifetimes().horizon())),
     }
 }
 
 fn life(app: &App, flow: &Flow) -> Duration {
-    let lifetimes = &app.config.lifetimes;
+    let lifetimes = app.lifetimes();
     if flow.client.grant_types.iter().any(|grant| grant == "refresh_token") {
         return lifetimes.refresh_token;
     }

@@ -128,7 +128,7 @@ impl Wanted<'_> {
         let validations = apis.iter().map(|api| api.session_validation);
         let validation = validations.reduce(SessionValidation::or).unwrap_or_default();
         let shortest = apis.iter().filter_map(|api| api.access_token_secs).min();
-        let ttl = shortest.map_or(app.config.lifetimes.access_token, |secs| Duration::from_secs(secs.into()));
+        let ttl = shortest.map_or(app.lifetimes().access_token, |secs| Duration::from_secs(secs.into()));
         (if jwt { TokenFormat::Jwt } else { TokenFormat::Opaque }, validation, ttl)
     }
 }
@@ -219,7 +219,7 @@ pub fn client_grant(
 
 fn longest_access_token(app: &App, audiences: &[String], now: Timestamp) -> Timestamp {
     let own = audiences.iter().filter_map(|audience| app.live.api(audience)?.access_token_secs).max();
-    let longest = Duration::from_secs(own.unwrap_or(0).into()).max(app.config.lifetimes.access_token);
+    let longest = Duration::from_secs(own.unwrap_or(0).into()).max(app.lifetimes().access_token);
     now.plus(longest)
 }
 
@@ -237,7 +237,7 @@ pub fn id_token(
         "sub": user,
         "aud": client.id,
         "iat": now.secs(),
-        "exp": now.plus(app.config.lifetimes.id_token).secs(),
+        "exp": now.plus(app.lifetimes().id_token).secs(),
     });
     insert(&mut claims, "auth_time", grant.auth_time.map(|at| at.secs().into()));
     insert(&mut claims, "nonce", nonce.map(Into::into));

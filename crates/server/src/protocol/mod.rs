@@ -12,6 +12,7 @@ pub mod device;
 pub mod discovery;
 pub mod end_session;
 pub mod error;
+pub mod feature;
 pub mod flow;
 pub mod form;
 pub mod health;

@@ -48,7 +48,7 @@ async fn keep(app: &App, request: Request) -> Result<Response, Response> {
         admitted.map_err(|too_many| failed(Trouble::TooMany(too_many)).into_response())?;
     }
     let handle = flow::push(app, &request, caller.stamp).await.map_err(|trouble| failed(trouble).into_response())?;
-    let expires_in = app.config.lifetimes.pushed_request.as_secs();
+    let expires_in = app.lifetimes().pushed_request.as_secs();
     let body = json!({ "request_uri": format!("{REQUEST_URI}{handle}"), "expires_in": expires_in });
     Ok(json_response(StatusCode::CREATED, body.to_string()))
 }

@@ -17,7 +17,9 @@ use axum::{
 };
 use rescind_check::Trace;
 use rescind_jose::seal::SealError;
-use rescind_ledger::{Client, ClientAuthMethod, ClientChange, Hash, Initiator, Kind, Lane, LedgerError, Secret};
+use rescind_ledger::{
+    Client, ClientAuthMethod, ClientChange, Feature, Hash, Initiator, Kind, Lane, LedgerError, Secret,
+};
 use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq;
 
@@ -36,6 +38,7 @@ use crate::{
     },
     protocol::{
         error::{ProtocolError, empty, json_response},
+        feature,
         form::read_body,
         mint::insert,
         register::initial_access::{Leave, Stored},
@@ -52,25 +55,34 @@ const OURS_TO_SAY: [&str; 4] =
 
 /// `POST /register` (RFC 7591 section 3.1).
 pub async fn register(State(app): State<Arc<App>>, request: Request) -> Response {
-    let answer = add(&app, request).await;
+    let answer = match feature::require(&app, Feature::DynamicRegistration) {
+        Ok(()) => add(&app, request).await,
+        Err(why) => Err(why),
+    };
     respond(&app, answer.map(|body| json_response(StatusCode::CREATED, body.to_string())))
 }
 
 /// `GET /register/{client_id}` (RFC 7592 section 2.1).
 pub async fn read(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    let answer = own_client(&app, &id, &headers);
+    let answer = feature::require(&app, Feature::DynamicRegistration).and_then(|()| own_client(&app, &id, &headers));
     respond(&app, answer.map(|own| json_response(StatusCode::OK, own.answer(&app).to_string())))
 }
 
 /// `PUT /register/{client_id}` (RFC 7592 section 2.2): replaces all metadata.
 pub async fn update(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Response {
-    let answer = change(&app, &id, request).await;
+    let answer = match feature::require(&app, Feature::DynamicRegistration) {
+        Ok(()) => change(&app, &id, request).await,
+        Err(why) => Err(why),
+    };
     respond(&app, answer.map(|body| json_response(StatusCode::OK, body.to_string())))
 }
 
 /// `DELETE /register/{client_id}` (RFC 7592 section 2.3): ends everything the client holds, too.
 pub async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    let answer = delete(&app, &id, &headers).await;
+    let answer = match feature::require(&app, Feature::DynamicRegistration) {
+        Ok(()) => delete(&app, &id, &headers).await,
+        Err(why) => Err(why),
+    };
     respond(&app, answer.map(|()| empty(StatusCode::NO_CONTENT)))
 }
 
@@ -92,7 +104,7 @@ async fn add(app: &App, request: Request) -> Result<Value, ProtocolError> {
     let terms = Terms {
         scopes: granted_scopes(&metadata, &known, &[]),
         first_party: false,
-        rotation_grace: app.config.lifetimes.rotation_grace,
+        rotation_grace: app.lifetimes().rotation_grace,
         now: app.now(),
     };
     let mut client = new_client(fresh_id("c_"), &metadata, terms);
@@ -117,7 +129,7 @@ async fn register_with(app: &App, client: Client, leave: Option<Leave>) -> Resul
         Ok((used.trace(app), used.seal(app).map_err(|why| cannot_encrypt(&why))?))
     };
     let used = leave.map(used).transpose()?;
-    let adding = app.queue.submit(Lane::Issuing, move |door| {
+    let adding = app.submit(Lane::Issuing, move |door| {
         if let Some((trace, (name, sealed))) = &used {
             door.must_stand(trace)?;
             door.put_secret(name, sealed)?;
@@ -138,7 +150,7 @@ async fn change(app: &App, id: &str, request: Request) -> Result<Value, Protocol
     let secret = fresh_secret(app, id)?;
     let (hash, initiator) = (Hash::of(&own.token), Initiator::Client(id.to_owned()));
     let id = id.to_owned();
-    let changed = app.queue.submit(Lane::Ending, move |door| {
+    let changed = app.submit(Lane::Ending, move |door| {
         // Read again: an administrator's change may have come in between, and must not be undone by this one.
         let Some(before) = door.find_client(&id)?.filter(|client| is_managed_by(client, &hash)) else {
             return Ok(None);
@@ -162,7 +174,7 @@ async fn delete(app: &App, id: &str, headers: &HeaderMap) -> Result<(), Protocol
     let own = own_client(app, id, headers)?;
     let hash = Hash::of(&own.token);
     let id = id.to_owned();
-    let gone = app.queue.submit(Lane::Ending, move |door| {
+    let gone = app.submit(Lane::Ending, move |door| {
         if !door.find_client(&id)?.is_some_and(|client| is_managed_by(&client, &hash)) {
             return Ok(None);
         }

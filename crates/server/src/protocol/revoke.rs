@@ -1,4 +1,5 @@
-//! `POST /revoke` (RFC 7009).
+//! `POST /revoke` (RFC 7009), with what Janssen adds to it: everything of the calling client, tokens of other clients, and
+//! several tokens in one call.
 
 use std::{sync::Arc, time::Instant};
 
@@ -7,7 +8,10 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use rescind_ledger::{Client, Hash, Initiator, Lane, Order, Reads, Reason, Target};
+use rescind_ledger::{
+    Action, AuditEvent, Client, CredentialOwner, Door, Feature, Hash, Initiator, Lane, LedgerError, Order, Reads,
+    Reason, Settings, Target,
+};
 
 use crate::{
     app::App,
@@ -15,77 +19,168 @@ use crate::{
         Description,
         shape::{name, object, text},
     },
+    peer::{Peer, client_address},
     protocol::{
         client_auth::{self, authenticate},
         cors,
         error::{ProtocolError, empty},
-        form::read_form,
+        feature,
+        form::{Form, read_form},
+        throttle::Attempt,
     },
 };
+use asked::Asked;
+use standing::{Standing, standing};
+
+pub mod asked;
+pub mod standing;
 
 /// The endpoint.
 pub async fn revoke(State(app): State<Arc<App>>, request: Request) -> Response {
-    let response = match carry_out(&app, request).await {
-        Ok(()) => empty(StatusCode::OK),
-        Err(why) => {
-            app.telemetry.count("rescind_requests_refused_total", &[("endpoint", "revoke"), ("error", why.code())]);
-            why.into_response()
-        }
+    let mut caller = None;
+    let done = carry_out(&app, request, &mut caller).await;
+    let done = match done {
+        Ok(()) => Ok(()),
+        Err(why) => Err(told(&app, caller, why).await),
     };
-    cors::open(response)
+    cors::open(done.map_or_else(IntoResponse::into_response, |()| empty(StatusCode::OK)))
 }
 
-async fn carry_out(app: &App, request: Request) -> Result<(), ProtocolError> {
+/// Counts and records a refusal; one that cannot be recorded is no answer. `caller` is who proved to be one: what others are
+/// refused, and what there was too much of, does not get a record each time.
+async fn told(app: &App, caller: Option<Initiator>, why: ProtocolError) -> ProtocolError {
+    app.telemetry.count("rescind_requests_refused_total", &[("endpoint", "revoke"), ("error", why.code())]);
+    if why.status().is_server_error() {
+        return why;
+    }
+    match app.audit_refusal(caller, "POST /revoke", why.code()).await {
+        Ok(()) => why,
+        Err(unwritten) => unwritten.into(),
+    }
+}
+
+async fn carry_out(app: &App, request: Request, who: &mut Option<Initiator>) -> Result<(), ProtocolError> {
+    feature::require(app, Feature::RevokeToken)?;
     let (parts, form) = read_form(request, app.config.limits.body_bytes).await?;
+    // Section 2.1: first the client, then what it asks for.
     let caller = authenticate(app, &parts, &form).await?;
-    let token = form.load("token")?;
-    // Section 2.2: an unknown token is no error, for its purpose is achieved. The hint is only an optimisation, and a lookup
-    // by hash needs none (section 2.1).
-    let Some(found) = find(app, token).await? else { return Ok(()) };
-    if found.client != caller.client.id {
-        return refuse_foreign(&caller.client);
+    let client = caller.client.as_ref();
+    *who = (!client.is_public()).then(|| Initiator::Client(client.id.clone()));
+    let settings = app.settings();
+    let address = parts.extensions.get::<Peer>().map(|peer| client_address(peer, &parts.headers, &app.config.proxy));
+    // A public client could be anybody, so that each address pays for itself.
+    let payer = (&client.id, address.filter(|_| client.is_public()));
+    let attempt = app.fruitless_revocations.ask(&payer, settings.fruitless_revocations_per_minute, app.now());
+    let attempt = attempt.map_err(|too_many| {
+        *who = None;
+        ProtocolError::slow_down(too_many)
+    })?;
+    let orders = orders(app, client, &form, &settings).await?;
+    settle(app, orders, &attempt).await
+}
+
+/// What one of the things asked for comes to.
+#[derive(Debug)]
+enum Wish {
+    End(Order),
+    /// Nothing ends, for a reason that only the audit trail hears.
+    Nothing(AuditEvent),
+}
+
+/// Finds out what is to end, all of it before any of it ends: one token that is refused refuses the call.
+async fn orders(app: &App, client: &Client, form: &Form, settings: &Settings) -> Result<Vec<Wish>, ProtocolError> {
+    let initiator = Initiator::Client(client.id.clone());
+    match Asked::read(form, settings)? {
+        Asked::Everything if client.is_public() => Err(ProtocolError::unauthorized_client(
+            "a public client cannot prove who it is, so it cannot revoke everything that was issued to it",
+        )),
+        Asked::Everything => {
+            let target = Target::Client { client: client.id.clone() };
+            Ok(vec![Wish::End(Order::new(target, Reason::UserRequest, initiator))])
+        }
+        Asked::Tokens { texts, hint } => {
+            let mut wishes = Vec::with_capacity(texts.len());
+            for text in texts {
+                let owner = look_up(app, text, hint).await?;
+                wishes.push(wish(client, owner, settings, &initiator)?);
+            }
+            Ok(wishes)
+        }
     }
-    end_grant(app, found.grant, &caller.client).await
 }
 
-/// The grant behind a token, and whose it is.
-struct Found {
-    grant: String,
-    client: String,
+/// Finds whose a token is: one hash and one question to the store, whatever comes of it. Whoever has no right to know whether
+/// a token exists must not learn it from how much work that was.
+///
+/// The hint is only an optimisation (section 2.1), and a look-up by hash needs none. `jti` alone says something: that the text
+/// may be the id of a token rather than the token.
+async fn look_up(app: &App, text: &str, hint: Option<&str>) -> Result<Option<CredentialOwner>, ProtocolError> {
+    app.telemetry.hashed.increment(1);
+    let id = hint.filter(|hint| *hint == "jti").map(|_| text);
+    Ok(app.records.store.find_owner(&Hash::of(text), id).await?)
 }
 
-async fn find(app: &App, token: &str) -> Result<Option<Found>, ProtocolError> {
-    let hash = Hash::of(token);
-    if let Some(known) = app.records.find_access_token(&hash).await? {
-        let token = known.view()?;
-        return Ok(Some(Found { grant: token.grant.to_owned(), client: token.client.to_owned() }));
+fn wish(
+    client: &Client,
+    owner: Option<CredentialOwner>,
+    settings: &Settings,
+    initiator: &Initiator,
+) -> Result<Wish, ProtocolError> {
+    let nothing = |outcome: &str, owner: Option<CredentialOwner>| {
+        let event = AuditEvent::new(Action::Order, Some(initiator.clone()), outcome).about("POST /revoke");
+        let target = owner.map(|owner| Target::Grant { grant: owner.grant });
+        Wish::Nothing(AuditEvent { target, reason: Some(Reason::UserRequest), ..event })
+    };
+    match (standing(client, owner.as_ref(), settings)?, owner) {
+        // Section 2.1: one revoked token ends its whole grant, whichever kind it is.
+        (Standing::Own | Standing::OfAnother, Some(owner)) => {
+            let order = Order::new(Target::Grant { grant: owner.grant }, Reason::UserRequest, initiator.clone());
+            let foreign = owner.client != client.id;
+            Ok(Wish::End(if foreign { order.with_note(format!("of the client {}", owner.client)) } else { order }))
+        }
+        // Section 2.2: an unknown token is no error, for its purpose is achieved.
+        (Standing::Unknown, _) => Ok(nothing("unknown_token", None)),
+        (Standing::Hidden, owner) => Ok(nothing("foreign_token", owner)),
+        (_, None) => Ok(nothing("unknown_token", None)),
     }
-    let found = app.records.store.find_refresh_token(&hash).await?;
-    Ok(found.map(|(_, grant)| Found { grant: grant.id, client: grant.client }))
 }
 
-/// Section 2.1: the request is refused and the client told, but the token goes on working. A public client could be
-/// anybody, so it is told nothing by which tokens could be guessed.
-fn refuse_foreign(caller: &Client) -> Result<(), ProtocolError> {
-    if caller.is_public() {
-        return Ok(());
-    }
-    Err(ProtocolError::invalid_request("the token was not issued to this client"))
-}
-
-/// One revoked token ends its whole grant, whichever kind it is (section 2.1: "also ... all access tokens based on the same
-/// authorization grant", and the other way round).
-pub async fn end_grant(app: &App, grant: String, client: &Client) -> Result<(), ProtocolError> {
-    let order = Order::new(Target::Grant { grant }, Reason::UserRequest, Initiator::Client(client.id.clone()));
+/// One job, so that all of it happens or none.
+async fn settle(app: &App, wishes: Vec<Wish>, attempt: &Attempt) -> Result<(), ProtocolError> {
     app.pace.at("submit").await;
     let begun = Instant::now();
-    app.queue.submit(Lane::Ending, move |door| door.end(&order)).await?;
-    app.telemetry.revoke_seconds.record(begun.elapsed());
-    app.telemetry.count("rescind_revocations_total", &[("target", "grant"), ("reason", "user_request")]);
+    let ended = app.submit(Lane::Ending, move |door| {
+        let ended: Result<Vec<Option<&'static str>>, LedgerError> =
+            wishes.iter().map(|wish| fulfil(door, wish)).collect();
+        ended
+    });
+    let ended: Vec<&'static str> = ended.await?.into_iter().flatten().collect();
+    if !ended.is_empty() {
+        // Whoever ends something has not been guessing.
+        app.fruitless_revocations.give_back(attempt);
+        app.telemetry.revoke_seconds.record(begun.elapsed());
+    }
+    for target in ended {
+        app.telemetry.count("rescind_revocations_total", &[("target", target), ("reason", "user_request")]);
+    }
     Ok(())
+}
+
+/// The kind of what has ended now, if anything has.
+fn fulfil(door: &mut Door<'_>, wish: &Wish) -> Result<Option<&'static str>, LedgerError> {
+    match wish {
+        Wish::End(order) => {
+            let kind = if matches!(order.target, Target::Client { .. }) { "client" } else { "grant" };
+            Ok(door.end(order)?.fresh.then_some(kind))
+        }
+        Wish::Nothing(event) => door.record(event).map(|()| None),
+    }
 }
 
 pub(super) fn describe(it: Description) -> Description {
     let form = object().with("token", name()).may("token_type_hint", text());
-    it.form(client_auth::form(form)).gives_nothing(200).refuses(&[400, 401])
+    it.says("`token` may name several, with spaces between them: all of them are revoked, or none.")
+        .form(client_auth::form(form))
+        .gives_nothing(200)
+        .refuses(&[400, 401, 403, 429])
 }

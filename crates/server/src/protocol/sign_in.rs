@@ -96,7 +96,7 @@ pub async fn sign_in(app: &App, credentials: Credentials<'_>) -> Result<Begun, S
     let user = app.records.store.find_user_by_name(credentials.user_name).await?;
     let user = prove(app, user, credentials.password).await?;
     let now = app.now();
-    let limits = app.config.lifetimes.password_session;
+    let limits = app.lifetimes().password_session;
     let cookie = Secret::form(Kind::SessionCookie, &random());
     let session = Session {
         id: fresh_id("s_"),
@@ -116,7 +116,7 @@ pub async fn sign_in(app: &App, credentials: Credentials<'_>) -> Result<Begun, S
     let sign_in = SignIn { session: session.clone(), authentication };
     let limit = find_limit(app, &session.user, now).await?;
     app.pace.at("submit").await;
-    let work = app.queue.submit(Lane::Issuing, move |door| {
+    let work = app.submit(Lane::Issuing, move |door| {
         door.sign_in(&sign_in)?;
         limit.iter().try_for_each(|limit| door.make_room(&sign_in.session, limit).map(drop))
     });
@@ -136,7 +136,7 @@ pub async fn reauthenticate(app: &App, known: &KnownSession, password: &str) -> 
     let authentication = authentication(app, &known.record.id, position);
     let (session, written) = (known.current(), authentication.clone());
     app.pace.at("submit").await;
-    app.queue.submit(Lane::Issuing, move |door| door.reauthenticate(&session, &written)).await?;
+    app.submit(Lane::Issuing, move |door| door.reauthenticate(&session, &written)).await?;
     // Written down it is already, so that nothing more is to do.
     let _ = known.touch(authentication.at);
     known.activity.keep(authentication.at);

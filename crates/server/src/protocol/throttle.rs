@@ -14,10 +14,7 @@ pub struct Throttle {
     /// For each place, when its attempts so far will have been paid off, in milliseconds since 1970.
     places: Box<[AtomicI64]>,
     hasher: RandomState,
-    /// What one attempt costs, in milliseconds.
-    price: i64,
-    /// How far ahead of now a place may be.
-    credit: i64,
+    rate: Rate,
 }
 
 const PLACES: usize = 1 << 16;
@@ -27,7 +24,26 @@ const MINUTE: i64 = 60_000;
 #[derive(Debug)]
 #[must_use = "an attempt with the right password is given back"]
 pub struct Attempt {
-    places: [usize; 2],
+    places: Vec<usize>,
+    price: i64,
+}
+
+/// What is let through in a minute, at once if need be.
+#[derive(Clone, Copy)]
+struct Rate {
+    /// What one attempt costs, in milliseconds.
+    price: i64,
+    /// How far ahead of now a place may be.
+    credit: i64,
+}
+
+impl Rate {
+    fn per_minute(attempts: u32) -> Self {
+        let attempts = i64::from(attempts.max(1));
+        let price = (MINUTE / attempts).max(1);
+        // Of what costs less than a millisecond, a minute's worth may come at once.
+        Self { price, credit: price * attempts }
+    }
 }
 
 /// Too many attempts.
@@ -41,53 +57,63 @@ impl Throttle {
     /// Lets through that many wrong passwords a minute, at once if need be.
     #[must_use]
     pub fn new(attempts_per_minute: u32) -> Self {
-        let attempts = i64::from(attempts_per_minute.max(1));
-        let price = (MINUTE / attempts).max(1);
         let places = (0..PLACES).map(|_| AtomicI64::new(0)).collect();
-        Self { places, hasher: RandomState::new(), price, credit: price * attempts }
+        Self { places, hasher: RandomState::new(), rate: Rate::per_minute(attempts_per_minute) }
     }
 
     /// Asks for an attempt, before any password is looked at. Many at once cannot get more than one after the other would.
     pub fn attempt(&self, user_name: &str, address: Option<IpAddr>, now: Timestamp) -> Result<Attempt, TooMany> {
         let name = self.place(&("name", user_name.to_lowercase()));
         let address = self.place(&("address", address.map(neighbourhood)));
-        self.take(name, now)?;
-        if let Err(too_many) = self.take(address, now) {
-            self.put_back(name);
+        self.take(name, self.rate, now)?;
+        if let Err(too_many) = self.take(address, self.rate, now) {
+            self.put_back(name, self.rate.price);
             return Err(too_many);
         }
-        Ok(Attempt { places: [name, address] })
+        Ok(Attempt { places: vec![name, address], price: self.rate.price })
     }
 
     /// Asks for something that only the address is held to account for.
     pub fn admit(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), TooMany> {
-        self.take(self.place(&("address", address.map(neighbourhood))), now)
+        self.take(self.place(&("address", address.map(neighbourhood))), self.rate, now)
+    }
+
+    /// Asks for an attempt of a caller, of which there may be that many a minute: for limits that change.
+    pub fn ask(
+        &self,
+        (client, address): &(&String, Option<IpAddr>),
+        per_minute: u32,
+        now: Timestamp,
+    ) -> Result<Attempt, TooMany> {
+        let (place, rate) = (self.place(&("client", client, address.map(neighbourhood))), Rate::per_minute(per_minute));
+        self.take(place, rate, now)?;
+        Ok(Attempt { places: vec![place], price: rate.price })
     }
 
     /// The password was right: the attempt does not count.
     pub fn give_back(&self, attempt: &Attempt) {
-        attempt.places.iter().for_each(|place| self.put_back(*place));
+        attempt.places.iter().for_each(|place| self.put_back(*place, attempt.price));
     }
 
     fn place(&self, key: &impl std::hash::Hash) -> usize {
         usize::try_from(self.hasher.hash_one(key) % PLACES as u64).unwrap_or(0)
     }
 
-    fn take(&self, place: usize, now: Timestamp) -> Result<(), TooMany> {
+    fn take(&self, place: usize, rate: Rate, now: Timestamp) -> Result<(), TooMany> {
         let Some(place) = self.places.get(place) else { return Ok(()) };
         let paid = place.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |paid_off| {
-            let next = paid_off.max(now.0) + self.price;
-            (next - now.0 <= self.credit).then_some(next)
+            let next = paid_off.max(now.0) + rate.price;
+            (next - now.0 <= rate.credit).then_some(next)
         });
         paid.map(|_| ()).map_err(|paid_off| {
-            let wait = paid_off + self.price - self.credit - now.0;
+            let wait = paid_off + rate.price - rate.credit - now.0;
             TooMany { retry_after_secs: u32::try_from((wait + 999) / 1000).unwrap_or(1).max(1) }
         })
     }
 
-    fn put_back(&self, place: usize) {
+    fn put_back(&self, place: usize, price: i64) {
         if let Some(place) = self.places.get(place) {
-            place.fetch_sub(self.price, Ordering::SeqCst);
+            place.fetch_sub(price, Ordering::SeqCst);
         }
     }
 }

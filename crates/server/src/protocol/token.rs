@@ -108,7 +108,7 @@ pub async fn client_credentials(app: &App, caller: &Caller, form: &Form) -> Resu
     let made = wanted.make(app, None)?;
     let minted = made.minted.clone();
     app.pace.at("submit").await;
-    app.queue.submit(Lane::Issuing, move |door| door.mint(&minted)).await?;
+    app.submit(Lane::Issuing, move |door| door.mint(&minted)).await?;
     Ok((made, Extra::default()))
 }
 
@@ -132,7 +132,7 @@ pub async fn authorization_code(app: &App, caller: &Caller, form: &Form) -> Resu
     let (made, extra) = first_tokens(app, caller, form, &code, session_ends)?;
     let minted = made.minted.clone();
     app.pace.at("submit").await;
-    match app.queue.submit(Lane::Issuing, move |door| redeem(door, &code, &minted)).await? {
+    match app.submit(Lane::Issuing, move |door| redeem(door, &code, &minted)).await? {
         Redeemed::Issued => Ok((made, extra)),
         Redeemed::Replayed => Err(refused()),
     }
@@ -237,7 +237,7 @@ pub async fn refresh_token(app: &App, caller: &Caller, form: &Form) -> Result<(M
     let made = wanted.make(app, record)?;
     let minted = made.minted.clone();
     app.pace.at("submit").await;
-    let refreshed = app.queue.submit(Lane::Issuing, move |door| refresh(door, &presented, &minted)).await?;
+    let refreshed = app.submit(Lane::Issuing, move |door| refresh(door, &presented, &minted)).await?;
     let refresh_token = match refreshed {
         Refreshed::Kept => text.to_owned(),
         Refreshed::Rotated | Refreshed::Repeated => next.unwrap_or_default(),

@@ -34,6 +34,8 @@ pub enum Trouble {
     NotFromHere,
     /// Something broke here.
     Server,
+    /// The operator has switched this off: `access_denied`.
+    SwitchedOff,
     TooLarge,
     /// Too many requests from this address.
     TooMany(TooMany),
@@ -75,6 +77,11 @@ impl Trouble {
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "Something went wrong",
                 "It is not your fault. Go back to the application and start again.",
+            ),
+            Self::SwitchedOff => (
+                StatusCode::FORBIDDEN,
+                "Not available here",
+                "Those who run this server have switched this off (access_denied). Go back to the application.",
             ),
             Self::TooLarge => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "This is too much", "The request is larger than what is accepted here.")

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use rescind_ledger::{Hash, Reads, User};
+use rescind_ledger::{Feature, Hash, Reads, User};
 use serde_json::{Value, json};
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     protocol::{
         cors,
         error::{ProtocolError, json_response},
+        feature,
         form::read_form,
         mint::{has_scope, insert},
     },
@@ -32,6 +33,7 @@ enum Refusal {
     Absent,
     Invalid,
     InsufficientScope,
+    SwitchedOff(ProtocolError),
     Twice,
     Unavailable(ProtocolError),
 }
@@ -46,6 +48,7 @@ pub async fn userinfo(State(app): State<Arc<App>>, request: Request) -> Response
 }
 
 async fn claims(app: &App, request: Request) -> Result<Value, Refusal> {
+    feature::require(app, Feature::Userinfo).map_err(Refusal::SwitchedOff)?;
     let certificate = request
         .extensions()
         .get::<Peer>()
@@ -124,7 +127,7 @@ impl From<ProtocolError> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, code, description) = match self {
-            Self::Unavailable(why) => return why.into_response(),
+            Self::SwitchedOff(why) | Self::Unavailable(why) => return why.into_response(),
             Self::Absent => (StatusCode::UNAUTHORIZED, None, "an access token is needed"),
             Self::Invalid => {
                 (StatusCode::UNAUTHORIZED, Some("invalid_token"), "the access token is unknown, expired or revoked")

@@ -16,13 +16,19 @@ use futures_util::FutureExt;
 use hyper::{
     Request, Response, StatusCode,
     body::{Body, Frame, Incoming, SizeHint},
-    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER},
 };
 use tokio::time::timeout;
 use tower::Service;
 
 use super::connection::{Open, Shared};
-use crate::body::{Ungathered, gather};
+use crate::{
+    body::{Ungathered, gather},
+    origin,
+};
+
+/// See [`origin::CORRELATION_ID`].
+const CORRELATION_ID: HeaderName = HeaderName::from_static(origin::CORRELATION_ID);
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
 pub(super) async fn answer<P>(
@@ -55,10 +61,17 @@ where
         },
     };
     let body = body.inspect_err(|refusal| shared.routes.refuse(&head, refusal.words().0))?;
+    let call = origin::Call::of(&head.headers, shared.routes.address(&head));
+    let name = HeaderValue::try_from(&*call.correlation_id);
     let mut router = shared.routes.router.clone();
-    let call = async move { router.call(Request::from_parts(head, body)).await };
-    match within(limits.request, AssertUnwindSafe(call).catch_unwind()).await {
-        Some(Ok(Ok(response))) => Ok(response),
+    let routed = call.answer(async move { router.call(Request::from_parts(head, body)).await });
+    match within(limits.request, AssertUnwindSafe(routed).catch_unwind()).await {
+        Some(Ok(Ok(mut response))) => {
+            if let Ok(name) = name {
+                response.headers_mut().insert(CORRELATION_ID, name);
+            }
+            Ok(response)
+        }
         Some(Ok(Err(never))) => match never {},
         Some(Err(_)) => Err(Refusal::Panic),
         None => Err(Refusal::SlowAnswer),

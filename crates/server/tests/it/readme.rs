@@ -210,6 +210,15 @@ fn every_key_of_the_example_stands_in_the_configuration_reference() {
 }
 
 #[test]
+fn every_setting_stands_in_its_reference_with_what_it_does() {
+    let page = fs::read_to_string(root().join("docs/reference/settings.md")).unwrap();
+    for definition in rescind_ledger::Settings::definitions() {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{}` |", definition.name)));
+        assert!(row.is_some_and(|row| row.contains(definition.summary)), "{} is missing or old", definition.name);
+    }
+}
+
+#[test]
 fn every_route_stands_in_the_http_reference() {
     let reference = fs::read_to_string(root().join("docs/reference/http.md")).unwrap();
     for route in rescind::admin::ROUTES {

@@ -179,6 +179,24 @@ impl House {
         self.app.queue.submit(Lane::Ending, move |door| door.end(&order)).await.unwrap()
     }
 
+    /// Sets a setting.
+    pub(crate) async fn set(&self, name: &str, value: Value) {
+        let body = serde_json::json!({ "value": value });
+        let (status, answer) = self.admin("PATCH", &format!("/settings/{name}"), &body).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+    }
+
+    /// The audit records after a number, the oldest first.
+    pub(crate) async fn audit_after(&self, seq: u64) -> Vec<Value> {
+        let records = self.app.records.store.audit_after(seq, 1000).await.unwrap();
+        records.iter().map(|record| serde_json::from_str(&record.body).unwrap()).collect()
+    }
+
+    /// The number of the last audit record.
+    pub(crate) async fn audited(&self) -> u64 {
+        self.app.records.store.audit_span().await.unwrap().1.seq
+    }
+
     /// Lets time pass.
     pub(crate) fn later(&self, secs: i64) {
         self.clock.fetch_add(secs * 1000, Ordering::SeqCst);

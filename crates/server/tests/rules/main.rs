@@ -5,6 +5,7 @@
 mod house;
 mod refresh;
 mod replay;
+mod revoking;
 mod rules;
 mod session_api;
 mod session_limit;

@@ -1,12 +1,12 @@
 //! A row read from left to right, and how each record lies in its columns.
 
 use rescind_ledger::{
-    AccessToken, Authentication, Code, Consent, Entry, Grant, Hash, Initiator, Position, PushedRequest, RefreshToken,
-    Session, SessionValidation, Target, Timestamp, User,
+    AccessToken, AuditHead, AuditRecord, Authentication, Code, Consent, Entry, Grant, Hash, Initiator, Position,
+    PushedRequest, RefreshToken, Session, SessionValidation, SettingChange, SignedHead, Target, Timestamp, User,
 };
 use rusqlite::{
     Error, Row,
-    types::{FromSql, FromSqlError, Type},
+    types::{FromSql, FromSqlError, Type, ValueRef},
 };
 use serde::de::DeserializeOwned;
 
@@ -51,7 +51,7 @@ impl<'r, 's> Cells<'r, 's> {
         Ok(self.take::<Option<i64>>()?.map(Timestamp))
     }
 
-    fn hash(&mut self) -> rusqlite::Result<Hash> {
+    pub(super) fn hash(&mut self) -> rusqlite::Result<Hash> {
         self.take().map(Hash)
     }
 
@@ -61,6 +61,18 @@ impl<'r, 's> Cells<'r, 's> {
 
     fn text_or_none(&mut self) -> rusqlite::Result<Option<String>> {
         self.take()
+    }
+
+    pub(super) fn audit_head(&mut self) -> rusqlite::Result<AuditHead> {
+        Ok(AuditHead { seq: self.take::<i64>()?.cast_unsigned(), hash: self.hash()? })
+    }
+
+    fn json_or_none<T: DeserializeOwned>(&mut self) -> rusqlite::Result<Option<T>> {
+        if self.row.get_ref(self.next)? == ValueRef::Null {
+            self.next += 1;
+            return Ok(None);
+        }
+        self.json().map(Some)
     }
 
     pub(super) fn json<T: DeserializeOwned>(&mut self) -> rusqlite::Result<T> {
@@ -98,6 +110,45 @@ impl Stored for Entry {
                 cells.text()?.parse().map_err(|_| unreadable(column, FromSqlError::Other("unknown reason".into())))?
             },
             initiator: cells.json::<Initiator>()?,
+            note: cells.take()?,
+        })
+    }
+}
+
+impl Stored for AuditRecord {
+    const TABLE: &'static str = "audit";
+    const COLUMNS: &'static str = "seq, at, body, hash";
+
+    fn read(cells: &mut Cells<'_, '_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            seq: cells.take::<i64>()?.cast_unsigned(),
+            at: cells.time()?,
+            body: cells.text()?,
+            hash: cells.hash()?,
+        })
+    }
+}
+
+impl Stored for SignedHead {
+    const TABLE: &'static str = "audit_heads";
+    const COLUMNS: &'static str = "seq, hash, at, token";
+
+    fn read(cells: &mut Cells<'_, '_>) -> rusqlite::Result<Self> {
+        Ok(Self { head: cells.audit_head()?, at: cells.time()?, token: cells.text()? })
+    }
+}
+
+impl Stored for SettingChange {
+    const TABLE: &'static str = "setting_changes";
+    const COLUMNS: &'static str = "version, at, name, value, initiator, note";
+
+    fn read(cells: &mut Cells<'_, '_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            version: cells.take::<i64>()?.cast_unsigned(),
+            at: cells.time()?,
+            name: cells.text()?,
+            value: cells.json_or_none()?,
+            initiator: cells.json()?,
             note: cells.take()?,
         })
     }

@@ -1,5 +1,6 @@
 //! The SQLite backend, write side: one connection, one transaction at a time.
 
+mod audit;
 mod cells;
 mod fault;
 mod forget;
@@ -11,7 +12,8 @@ mod tx;
 use std::path::{Path, PathBuf};
 
 use rescind_ledger::{
-    Api, Client, Configuration, Entry, HorizonFact, Mark, Position, Sealed, Store, StoreError, Timestamp, Tx,
+    Api, Client, Configuration, Entry, HorizonFact, Mark, Position, Sealed, SettingChange, Settings, Store, StoreError,
+    Timestamp, Tx,
 };
 
 pub use open::Durability;
@@ -171,6 +173,7 @@ impl Store for Sqlite {
             apis: apis.into_iter().map(|api| (api.audience.clone(), api.into())).collect(),
             disabled_users: users.into_iter().collect(),
             disabled_devices: devices.into_iter().collect(),
+            settings: settings(connection)?.into(),
             position: self.mark()?.head,
         })
     }
@@ -190,6 +193,20 @@ impl Store for Sqlite {
     fn secrets(&mut self) -> Result<Vec<(String, Sealed)>, StoreError> {
         secrets(self.connection()?)
     }
+}
+
+/// The settings in force. One that a later version of the program has made, or made differently, is corrupt rather than
+/// forgotten: it may have closed something.
+fn settings(connection: &Connection) -> Result<Settings, StoreError> {
+    let sql = format!("SELECT {} FROM setting_changes ORDER BY version", SettingChange::COLUMNS);
+    let mut settings = Settings::default();
+    for change in each(connection, "setting_changes", &sql, SettingChange::of)? {
+        settings
+            .put(&change.name, change.value.as_ref())
+            .map_err(|why| StoreError::Corrupt { table: "setting_changes", why: why.to_string() })?;
+        settings.version = change.version;
+    }
+    Ok(settings)
 }
 
 fn horizons(connection: &Connection) -> Result<Vec<HorizonFact>, StoreError> {

@@ -1,15 +1,23 @@
 //! The read side: a small pool of read-only connections beside the writer.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use parking_lot::{Condvar, Mutex};
 use rescind_ledger::{
-    AccessToken, Authentication, Code, Consent, Device, Entry, Filter, Grant, Hash, HorizonFact, Page, Position,
-    PushedRequest, Reads, RefreshToken, Sealed, Session, StoreError, Timestamp, User,
+    AccessToken, AuditHead, AuditRecord, Authentication, Code, Consent, CredentialOwner, Device, Entry, Filter, Grant,
+    Hash, HorizonFact, Page, Position, PushedRequest, Reads, RefreshToken, Sealed, Session, SettingChange, SignedHead,
+    StoreError, Timestamp, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::{
+    audit,
     cells::{Cells, Stored, bound},
     fault::Within,
     listing, open,
@@ -28,6 +36,8 @@ pub struct SqliteReads {
 }
 
 struct Pool {
+    /// How many reads there were.
+    reads: AtomicU64,
     idle: Mutex<Vec<Connection>>,
     returned: Condvar,
 }
@@ -62,10 +72,17 @@ impl Drop for Loan<'_> {
 impl SqliteReads {
     pub(super) fn open(path: &Path, connections: usize) -> Result<Self, StoreError> {
         let idle = (0..connections.max(1)).map(|_| open::reader(path)).collect::<Result<_, _>>()?;
-        Ok(Self { pool: Arc::new(Pool { idle: Mutex::new(idle), returned: Condvar::new() }) })
+        Ok(Self { pool: Arc::new(Pool { reads: AtomicU64::new(0), idle: Mutex::new(idle), returned: Condvar::new() }) })
+    }
+
+    /// How many reads there were so far.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.pool.reads.load(Ordering::Relaxed)
     }
 
     fn read<T>(&self, look: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.pool.reads.fetch_add(1, Ordering::Relaxed);
         let loan = self.pool.lend();
         match &loan.connection {
             Some(connection) => look(connection),
@@ -119,6 +136,20 @@ impl Reads for SqliteReads {
         self.read(|connection| {
             let sql = "SELECT 1 FROM refresh_uses WHERE hash = ?1";
             connection.prepare_cached(sql).and_then(|mut look| look.exists([hash.0])).within("refresh_uses")
+        })
+    }
+
+    async fn find_owner(&self, hash: &Hash, id: Option<&str>) -> Result<Option<CredentialOwner>, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT grant_id, client_id, user_id, scope FROM access_tokens WHERE hash = ?1 UNION ALL \
+                       SELECT g.id, g.client_id, g.user_id, g.scope FROM refresh_tokens AS t \
+                       JOIN grants AS g ON g.id = t.grant_id WHERE t.hash = ?1 UNION ALL \
+                       SELECT grant_id, client_id, user_id, scope FROM access_tokens WHERE id = ?2";
+            let mut statement = connection.prepare_cached(sql).within("access_tokens")?;
+            let read = |row: &rusqlite::Row<'_>| {
+                Ok(CredentialOwner { grant: row.get(0)?, client: row.get(1)?, user: row.get(2)?, scope: row.get(3)? })
+            };
+            statement.query_row(rusqlite::params![hash.0, id], read).optional().within("access_tokens")
         })
     }
 
@@ -225,6 +256,34 @@ impl Reads for SqliteReads {
         self.each(
             "WHERE (epoch, seq) < (?1, ?2) ORDER BY epoch DESC, seq DESC LIMIT ?3",
             rusqlite::params![epoch, seq, limit],
+        )
+    }
+
+    async fn audit_after(&self, seq: u64, limit: u32) -> Result<Vec<AuditRecord>, StoreError> {
+        self.each("WHERE seq > ?1 ORDER BY seq LIMIT ?2", rusqlite::params![seq.cast_signed(), limit])
+    }
+
+    async fn audit_span(&self) -> Result<(AuditHead, AuditHead), StoreError> {
+        self.read(|connection| {
+            let floor = audit::floor(connection).within("meta")?;
+            Ok((floor, audit::head(connection).within("audit")?))
+        })
+    }
+
+    async fn signed_heads(&self, seq: u64, limit: u32) -> Result<Vec<SignedHead>, StoreError> {
+        self.each("WHERE seq > ?1 ORDER BY seq LIMIT ?2", rusqlite::params![seq.cast_signed(), limit])
+    }
+
+    async fn setting_changes(
+        &self,
+        name: Option<&str>,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<SettingChange>, StoreError> {
+        let before = before.map_or(i64::MAX, u64::cast_signed);
+        self.each(
+            "WHERE (?1 IS NULL OR name = ?1) AND version < ?2 ORDER BY version DESC LIMIT ?3",
+            rusqlite::params![name, before, limit],
         )
     }
 

@@ -1,14 +1,15 @@
 //! The one write transaction: the ledger's verbs in SQL.
 
 use rescind_ledger::{
-    AccessToken, Api, Authentication, Client, Code, Consent, Device, Entry, Grant, Hash, HorizonFact, Initiator, Mark,
-    Position, PushedRequest, RefreshToken, Sealed, Session, SessionClock, StoreError, Swept, Target, Timestamp, Tx,
-    Use, User,
+    AccessToken, Api, AuditHead, AuditRecord, Authentication, Client, Code, Consent, Device, Entry, Grant, Hash,
+    HorizonFact, Initiator, Mark, Position, PushedRequest, RefreshToken, Sealed, Session, SessionClock, SettingChange,
+    SignedHead, StoreError, Swept, Target, Timestamp, Tx, Use, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::Serialize;
 
 use super::{
+    audit,
     cells::{Cells, Stored, bound},
     fault::Within,
     forget, mark_of,
@@ -169,6 +170,29 @@ impl Tx for SqliteTx<'_> {
             params![initiator, key, epoch, seq, target, entry.time.0],
         )
         .map(drop)
+    }
+
+    fn audit_head(&mut self) -> Result<AuditHead, StoreError> {
+        self.attempt("audit", audit::head)
+    }
+
+    fn append_audit(&mut self, record: &AuditRecord) -> Result<(), StoreError> {
+        self.insert::<AuditRecord>(
+            "INSERT INTO audit (seq, at, body, hash) VALUES (?1, ?2, ?3, ?4)",
+            params![record.seq.cast_signed(), record.at.0, record.body, record.hash.0],
+        )
+    }
+
+    fn put_signed_head(&mut self, signed: &SignedHead) -> Result<(), StoreError> {
+        self.insert::<SignedHead>(
+            "INSERT INTO audit_heads (seq, hash, at, token) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT DO UPDATE SET at = excluded.at, token = excluded.token",
+            params![signed.head.seq.cast_signed(), signed.head.hash.0, signed.at.0, signed.token],
+        )
+    }
+
+    fn forget_audit(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.attempt("audit", |connection| audit::forget(connection, before, limit))
     }
 
     fn insert_session(&mut self, session: &Session) -> Result<(), StoreError> {
@@ -464,6 +488,15 @@ impl Tx for SqliteTx<'_> {
         let note = "INSERT INTO device_external_ids (kind, value, device_id) VALUES (?1, ?2, ?3)";
         let mut ids = device.external_ids.iter();
         ids.try_for_each(|(kind, value)| self.execute("device_external_ids", note, [kind, value, &device.id]).map(drop))
+    }
+
+    fn put_setting(&mut self, change: &SettingChange) -> Result<(), StoreError> {
+        let value = change.value.as_ref().map(|value| json("setting_changes", value)).transpose()?;
+        let initiator = json("setting_changes", &change.initiator)?;
+        self.insert::<SettingChange>(
+            "INSERT INTO setting_changes (version, at, name, value, initiator, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![change.version.cast_signed(), change.at.0, change.name, value, initiator, change.note],
+        )
     }
 
     fn put_secret(&mut self, name: &str, sealed: &Sealed, at: Timestamp) -> Result<(), StoreError> {

@@ -58,7 +58,7 @@ impl What {
         let (issuer, session) = (app.live.issuer().to_owned(), signed_in.record().clone());
         let (initiator, asking) = (Initiator::User(session.user.clone()), session.trace(&issuer, app.live.key()));
         app.pace.at("submit").await;
-        let work = app.queue.submit(Lane::Ending, move |door| {
+        let work = app.submit(Lane::Ending, move |door| {
             door.must_stand(&asking)?;
             let target = match self {
                 Self::Session(session) => Target::Session { session },

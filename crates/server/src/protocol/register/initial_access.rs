@@ -120,7 +120,7 @@ pub async fn withdraw(app: &App, id: &str) -> Result<bool, LedgerError> {
     if app.records.store.secrets().await?.iter().all(|(stored, _)| *stored != name) {
         return Ok(false);
     }
-    app.queue.submit(Lane::Ending, move |door| door.delete_secret(&name)).await?;
+    app.submit(Lane::Ending, move |door| door.delete_secret(&name)).await?;
     Ok(true)
 }
 

@@ -73,7 +73,7 @@ pub(super) async fn revoke(app: &App, client: &Client, id: &str) -> Result<(), R
     let order = Order::new(target, Reason::UserRequest, Initiator::Client(client.id.clone()));
     app.pace.at("submit").await;
     let begun = Instant::now();
-    let ended = app.queue.submit(Lane::Ending, move |door| door.end(&order)).await;
+    let ended = app.submit(Lane::Ending, move |door| door.end(&order)).await;
     let is_fresh = ended.as_ref().is_ok_and(|ended| ended.fresh);
     if !is_known && !is_fresh {
         app.unknown_ids.give_back(&client.id);

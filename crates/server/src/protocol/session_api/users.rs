@@ -48,7 +48,7 @@ pub(super) async fn revoke(app: &App, client: &Client, received: &Received) -> R
             EndingOfSessions { user: user.id, except: None, reason: Reason::UserRequest, initiator, note: None };
         app.pace.at("submit").await;
         let begun = Instant::now();
-        let ended = app.queue.submit(Lane::Ending, move |door| door.end_sessions(&order)).await?;
+        let ended = app.submit(Lane::Ending, move |door| door.end_sessions(&order)).await?;
         app.telemetry.revoke_seconds.record(begun.elapsed());
         for _ in ended {
             app.telemetry.count("rescind_revocations_total", &[("target", "session"), ("reason", "user_request")]);

@@ -62,6 +62,32 @@ fn what_has_expired_is_listed_only_if_all_is_asked_for() {
 }
 
 #[test]
+fn settings_are_listed_shown_set_and_taken_back_with_a_history() {
+    let world = World::new();
+    let name = "allowAllValueForRevokeEndpoint";
+    let listed = world.host.json(&["settings", "list"]);
+    let of = |listed: &Value, name: &str| {
+        listed["items"].as_array().unwrap().iter().find(|one| one["name"] == name).unwrap()["value"].clone()
+    };
+    assert_eq!((of(&listed, "REVOKE_TOKEN"), of(&listed, name)), (json!(true), json!(false)));
+    let set = world.host.json(&["settings", "set", name, "true", "--note", "asked for"]);
+    assert_eq!((&set["value"], &set["version"]), (&json!(true), &json!(1)));
+    let late = world.host.run(&["settings", "set", name, "false", "--if-version", "0"]);
+    assert!(late.code() != 0 && late.stderr().contains("changed meanwhile"), "{}", late.stderr());
+    let wrong = world.host.run(&["settings", "set", "statusListTtl", "0"]);
+    let expected = "a whole number of seconds from 1 to 3600";
+    assert!(wrong.code() != 0 && wrong.stderr().contains(expected), "{}", wrong.stderr());
+    world.host.json(&["settings", "set", name, "--default"]);
+    let shown = world.host.json(&["settings", "show", name]);
+    assert_eq!((&shown["value"], &shown["takes"]), (&json!(false), &json!("true or false")));
+    let history = world.host.json(&["settings", "history", name]);
+    let values: Vec<_> = history["items"].as_array().unwrap().iter().map(|one| &one["value"]).collect();
+    assert_eq!(values, [&Value::Null, &json!(true)], "the newest first");
+    assert_eq!(history["items"][1]["note"], "asked for");
+    assert_eq!(world.host.json(&["settings", "history"])["items"].as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn a_session_is_shown_and_ended_by_its_id() {
     let mut world = World::new();
     let held = world.issue();

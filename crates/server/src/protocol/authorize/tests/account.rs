@@ -260,12 +260,12 @@ async fn a_session_that_ends_while_its_order_waits_ends_nothing_else() {
     let asked = ada.get("/account/end", &[("others", "1")]).await;
     let target = Target::Session { session: session_of(&stage, &ada).await };
     let (release, held) = std::sync::mpsc::channel::<()>();
-    let busy = stage.app.queue.submit(Lane::Ending, move |_| {
+    let busy = stage.app.submit(Lane::Ending, move |_| {
         held.recv().unwrap();
         Ok(())
     });
     let order = Order::new(target, Reason::LeftCompany, administrator());
-    let ended = stage.app.queue.submit(Lane::Ending, move |door| door.end(&order));
+    let ended = stage.app.submit(Lane::Ending, move |door| door.end(&order));
     // The order of the page is given while the session still stands, and waits behind the one that ends it.
     let (answer, ()) = tokio::join!(ada.fill("/account/end", &asked, &[]), async { release.send(()).unwrap() });
     busy.await.unwrap();

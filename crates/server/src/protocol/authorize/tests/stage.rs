@@ -71,7 +71,7 @@ impl Stage {
         &self,
         work: impl FnOnce(&mut Door<'_>) -> Result<T, LedgerError> + Send + 'static,
     ) -> T {
-        self.app.queue.submit(Lane::Ending, work).await.unwrap()
+        self.app.submit(Lane::Ending, work).await.unwrap()
     }
 
     pub(super) async fn end(&self, target: Target) {

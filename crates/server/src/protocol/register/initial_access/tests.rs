@@ -31,7 +31,7 @@ async fn open(folder: &Path) -> (Arc<App>, Arc<AtomicI64>) {
 
 async fn keep(app: &App, leave: &Leave) {
     let (name, sealed) = leave.seal(app).unwrap();
-    app.queue.submit(Lane::Issuing, move |door| door.put_secret(&name, &sealed)).await.unwrap();
+    app.submit(Lane::Issuing, move |door| door.put_secret(&name, &sealed)).await.unwrap();
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn an_initial_access_token_is_nothing_under_another_name() {
     let (one, other) = (FreshLeave::make(&app).leave, FreshLeave::make(&app));
     let ((_, sealed), name) = (one.seal(&app).unwrap(), name(&other.leave.id));
     assert_eq!(Leave::open(&app, &name, &sealed), None);
-    app.queue.submit(Lane::Issuing, move |door| door.put_secret(&name, &sealed)).await.unwrap();
+    app.submit(Lane::Issuing, move |door| door.put_secret(&name, &sealed)).await.unwrap();
     assert_eq!(find(&app, other.secret.reveal()).await.unwrap(), None);
 }
 
@@ -79,12 +79,12 @@ async fn a_cut_off_that_comes_while_a_client_registers_is_not_outrun() {
     keep(&app, &leave).await;
     // Holds the writer up until both jobs wait, so that one batch takes them, the ending first.
     let (release, held) = std::sync::mpsc::channel::<()>();
-    let holding = app.queue.submit(Lane::Issuing, move |_| held.recv().map_err(|_| LedgerError::Stopped));
+    let holding = app.submit(Lane::Issuing, move |_| held.recv().map_err(|_| LedgerError::Stopped));
     while app.queue.waiting() > 0 {
         tokio::task::yield_now().await;
     }
     let order = Order::new(Target::Everything, Reason::Policy, App::system("test"));
-    let ending = app.queue.submit(Lane::Ending, move |door| door.end(&order));
+    let ending = app.submit(Lane::Ending, move |door| door.end(&order));
     let request = Request::post("/register")
         .header(header::AUTHORIZATION, format!("Bearer {}", secret.reveal()))
         .header(header::CONTENT_TYPE, "application/json")
