@@ -110,7 +110,7 @@ pub const BASE: &str = "/admin/v1";
 /// The table as the document has it.
 pub fn operations() -> impl Iterator<Item = Operation> {
     ROUTES.iter().map(|route| {
-        let noun = route.path.split('/').nth(1).unwrap_or_default();
+        let noun = route.path.split('/').nth(1).unwrap_or_default().trim_end_matches("-history");
         let security = Security::Administrator(route.access);
         Operation {
             method: route.method,

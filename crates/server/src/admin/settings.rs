@@ -39,7 +39,7 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
 pub(super) struct ChangeForm {
     /// Null goes back to the default, which has to be said.
     #[serde(deserialize_with = "given")]
-    #[schema(schema_with = values, required)]
+    #[schema(schema_with = value_schema, required)]
     value: Value,
     /// Refuse unless the settings still have this version.
     version: Option<u64>,
@@ -51,12 +51,13 @@ fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Value, D::
     Value::deserialize(deserializer)
 }
 
-fn values() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-    inline(any_of([flag(), number(), text(), null()]))
+fn value_schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    inline(value())
 }
 
+/// A value, or null where the configuration decides.
 fn value() -> Shape {
-    any_of([flag(), number(), text()])
+    any_of([flag(), number(), text(), null()])
 }
 
 /// A setting is named in the path.
@@ -80,7 +81,7 @@ pub(super) fn listed() -> Shape {
 /// What [`show_change`] writes.
 pub(super) fn changed() -> Shape {
     let change = object().with("version", number()).with("at", moment()).with("name", text());
-    let change = change.with("value", maybe(value())).with("initiator", entries::initiator());
+    let change = change.with("value", value()).with("initiator", entries::initiator());
     change.with("note", maybe(text())).named("SettingChange")
 }
 

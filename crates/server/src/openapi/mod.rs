@@ -4,11 +4,13 @@
 mod answers;
 mod description;
 mod document;
+mod page;
 mod security;
 mod serve;
 pub mod shape;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use answers::Errors;
 pub use description::Description;

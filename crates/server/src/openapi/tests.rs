@@ -182,3 +182,24 @@ async fn the_document_is_served_to_anybody() {
     assert_eq!(document["servers"][0]["url"], "https://id.example/tenant");
     assert_eq!(document, written("https://id.example/tenant"));
 }
+
+#[tokio::test]
+async fn the_page_says_what_the_document_says_without_any_script() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = open(folder.path(), "https://id.example/tenant");
+    let request = Request::get("/tenant/openapi").body(Body::empty()).unwrap();
+    let response = crate::router(&app).oneshot(request).await.unwrap();
+    let policy = response.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'self'; img-src 'self'") && !policy.contains("script"));
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let page = std::str::from_utf8(&body).unwrap();
+    assert!(!page.contains("<script") && !page.contains(" style=") && !page.contains("src=\"http"));
+    let document = written("https://id.example/tenant");
+    for (method, path, operation) in each(&document) {
+        let id = operation["operationId"].as_str().unwrap();
+        assert!(page.contains(&format!("id=\"{id}\"")), "{method} {path} is not on the page");
+    }
+    for name in document["components"]["schemas"].as_object().unwrap().keys() {
+        assert!(page.contains(&format!("id=\"schema-{name}\"")), "{name} is not on the page");
+    }
+}
