@@ -285,7 +285,7 @@ impl Door<'_> {
     ) -> Result<SettingChange, LedgerError> {
         let mut settings = self.settings();
         if new.expected_version.is_some_and(|version| version != settings.version) {
-            return Err(LedgerError::Refused("the settings were changed meanwhile; read them again"));
+            return Err(LedgerError::Refused("it was changed meanwhile; read it again"));
         }
         let before = settings.value(&new.name);
         settings

@@ -7,6 +7,7 @@ mod parts;
 mod person;
 mod registration;
 mod revocation;
+mod revocation_settings;
 mod server;
 mod tls;
 

@@ -10,6 +10,7 @@ mod rules;
 mod session_api;
 mod session_limit;
 mod sessions;
+mod settings;
 mod targets;
 mod time;
 mod time_property;

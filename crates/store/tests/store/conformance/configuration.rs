@@ -1,6 +1,6 @@
 //! Users, clients, APIs, devices, secrets and horizons.
 
-use rescind_ledger::{HorizonFact, Position, Reads, Sealed, StoreError, User};
+use rescind_ledger::{Feature, HorizonFact, Initiator, Position, Reads, Sealed, SettingChange, StoreError, User};
 
 use super::{
     Backend,
@@ -97,4 +97,36 @@ pub(crate) fn horizons_come_back_oldest_first<B: Backend>() {
     let [late, early, middle] = facts;
     assert_eq!(backend.store().horizons().unwrap(), [early, middle, late]);
     assert_eq!(wait(backend.reads().horizons()).unwrap(), [early, middle, late]);
+}
+
+pub(crate) fn the_last_change_of_each_setting_is_in_force<B: Backend>() {
+    let mut backend = B::fresh();
+    let change = |version: u64, name: &str, value: Option<serde_json::Value>| SettingChange {
+        version,
+        at: at(i64::try_from(version).unwrap()),
+        name: name.to_owned(),
+        value,
+        initiator: Initiator::Administrator("ada".to_owned()),
+        note: (version == 1).then(|| "why".to_owned()),
+    };
+    let changes = [
+        change(1, "REVOKE_TOKEN", Some(false.into())),
+        change(2, "statusListTtl", Some(30.into())),
+        change(3, "REVOKE_TOKEN", Some(true.into())),
+        change(4, "STATUS_LIST", Some(false.into())),
+        change(5, "statusListTtl", None),
+    ];
+    backend.write(|tx| changes.iter().for_each(|change| tx.put_setting(change).unwrap()));
+    let mut backend = backend.reopened();
+    let settings = backend.store().configuration().unwrap().settings;
+    assert!(settings.is_on(Feature::RevokeToken) && !settings.is_on(Feature::StatusList));
+    assert_eq!((settings.status_list_ttl, settings.version), (10, 5));
+    let read = |name: Option<&str>, before: Option<u64>, limit: u32| {
+        let changes = wait(backend.reads().setting_changes(name, before, limit)).unwrap();
+        changes.into_iter().map(|change| change.version).collect::<Vec<_>>()
+    };
+    assert_eq!(read(None, None, 100), [5, 4, 3, 2, 1]);
+    assert_eq!(read(None, Some(4), 2), [3, 2]);
+    assert_eq!(read(Some("REVOKE_TOKEN"), None, 100), [3, 1]);
+    assert_eq!(wait(backend.reads().setting_changes(None, Some(2), 1)).unwrap(), changes[..1]);
 }

@@ -85,6 +85,7 @@ macro_rules! conformance {
             a_configuration_is_what_was_put,
             secrets_are_kept_by_name,
             horizons_come_back_oldest_first,
+            the_last_change_of_each_setting_is_in_force,
         ]);
         $crate::conformance::conformance!($backend, forgetting: [
             what_has_expired_goes_and_nothing_else,
@@ -120,6 +121,7 @@ macro_rules! conformance {
         ]);
         $crate::conformance::conformance!($backend, records: [
             every_record_comes_back_as_it_was,
+            an_owner_is_found_by_hash_and_by_the_id_of_an_access_token,
             the_first_use_wins,
             what_is_not_there_cannot_be_used_first,
             what_must_be_unique_is,

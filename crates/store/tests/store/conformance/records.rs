@@ -52,6 +52,26 @@ pub(crate) fn every_record_comes_back_as_it_was<B: Backend>() {
     wait(reads.ping()).unwrap();
 }
 
+pub(crate) fn an_owner_is_found_by_hash_and_by_the_id_of_an_access_token<B: Backend>() {
+    let mut backend = B::fresh();
+    let grant = grant("g");
+    let (token, refresh) = (access_token("t", &grant), refresh_token("r", "g"));
+    backend.write(|tx| {
+        tx.insert_grant(&grant).unwrap();
+        tx.insert_access_token(&token).unwrap();
+        tx.insert_refresh_token(&refresh).unwrap();
+    });
+    let find = |hash: &rescind_ledger::Hash, id: Option<&str>| {
+        wait(backend.reads().find_owner(hash, id)).unwrap().map(|owner| (owner.grant, owner.client, owner.user))
+    };
+    let owner = Some((grant.id.clone(), grant.client.clone(), grant.user.clone()));
+    for (hash, id) in [(token.hash, None), (refresh.hash, None), (hash("nobody's"), Some(token.id.as_str()))] {
+        assert_eq!(find(&hash, id), owner);
+    }
+    assert_eq!(find(&hash("nobody's"), None), None);
+    assert_eq!(find(&hash("nobody's"), Some("nobody's")), None);
+}
+
 type UseIt = fn(&mut dyn Tx, Timestamp) -> Result<Use, StoreError>;
 
 const USES: [(&str, UseIt); 3] = [
