@@ -22,7 +22,7 @@ use crate::{
 
 /// An API as people write it.
 #[derive(Serialize, Deserialize, ToSchema)]
-#[schema(as = NewApi, examples(json!({ "audience": "https://orders.example", "name": "Orders", "scopes": ["orders:read"] })))]
+#[schema(as = NewApi, examples(json!({ "audience": "https://billing.example", "name": "Billing", "scopes": ["billing:read"] })))]
 #[serde(deny_unknown_fields)]
 pub(super) struct ApiForm {
     #[schema(min_length = 1, max_length = 1024)]

@@ -34,7 +34,9 @@ fn listing(it: Description, item: Shape) -> Description {
 
 /// An API is named by its identifier, in the query.
 fn of_audience(it: Description) -> Description {
-    it.needs_query("audience", name(), "The identifier of the API.").refuses(&[404, 409, 422])
+    it.needs_query("audience", name(), "The identifier of the API.")
+        .such_as("https://billing.example")
+        .refuses(&[404, 409, 422])
 }
 
 /// Every route there is.

@@ -18,7 +18,7 @@ use crate::{
 };
 
 #[derive(Deserialize, ToSchema)]
-#[schema(examples(json!({ "user_name": "ada", "display_name": "Ada Lovelace", "password": "a long enough password" })))]
+#[schema(examples(json!({ "user_name": "grace", "display_name": "Grace Hopper", "password": "a long enough password" })))]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewUser {
     #[schema(min_length = 1, max_length = 256)]

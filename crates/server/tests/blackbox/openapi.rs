@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     application::{Answer, Application},
     parts::{self, Subject, programs, run},
-    server::Server,
+    server::{Server, Setup},
 };
 
 /// Anybody may register, and nobody is slowed down.
@@ -46,7 +46,8 @@ const NEVER_SUCCEED: [(&str, &str); 5] = [
 #[tokio::test]
 async fn every_endpoint_answers_as_its_description_says() -> Result<()> {
     let Some(parts) = parts::find() else { return Ok(()) };
-    let server = Server::start_with(LINES).await?;
+    // Every refusal has a line in the log.
+    let server = Server::start_as(Setup { lines: LINES, log: "warn", ..Setup::default() }).await?;
     let admin = json!({ "redirect_uris": [], "grant_types": ["client_credentials"], "scopes": ["rescind:write"] });
     let admin = Application::add(&server, admin).await?;
     let more = json!({ "first_party": true, "session_revocation_api": true, "session_management_api": true });
