@@ -24,6 +24,7 @@ REDIRECT_URI = os.environ["REDIRECT_URI"]
 USER = (os.environ["USERNAME"], os.environ["PASSWORD"])
 TIMEOUT_SECONDS = 20
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+PREFIX = "/jans-auth/restv1"
 CREDENTIALS = {"client_id", "client_secret", "client_assertion", "client_assertion_type"}
 
 
@@ -104,12 +105,18 @@ def before_call(context, case, kwargs):
         is_change = case.method in ("DELETE", "PATCH") or case.path.endswith("/secret")
         if is_change and case.path.startswith(path) and case.path_parameters.get("id") in ids:
             case.path_parameters["id"] = "somebody-else"
+    path = case.path.removeprefix(PREFIX)
     # Who asks for a sign-in has to be known, and where it leads: otherwise nothing else would be looked at.
-    if case.path in ("/authorize", "/par"):
+    if path in ("/authorize", "/par"):
         replace(case.query if case.method == "GET" else case.body, client_id=CLIENT[0], redirect_uri=REDIRECT_URI)
     # Half of the tokens that are asked about are alive.
-    if case.path in ("/introspect", "/revoke", "/admin/v1/introspect", "/admin/v1/explain") and next(COUNT) % 2:
+    if path in ("/introspect", "/introspection", "/revoke", "/admin/v1/introspect", "/admin/v1/explain") and next(COUNT) % 2:
         replace(case.body, token=token(CLIENT, grant_type="client_credentials"))
+    # And there is such a user.
+    if path == "/global-token-revocation" and isinstance(case.body, dict):
+        named = case.body.get("sub_id")
+        if isinstance(named, dict) and named.get("format") == "opaque":
+            replace(named, id=OWN_USER)
     # Beside those of the header, credentials in the form are refused before anything else: few keep theirs.
     if isinstance(case.body, dict) and takes("client_secret_basic")(case) and next(COUNT) % 8:
         case.body = {name: value for name, value in case.body.items() if name not in CREDENTIALS or not isinstance(value, str)}

@@ -12,7 +12,10 @@ const AUTHENTICATION = {
 const options = settings.insecure ? { execute: [client.allowInsecureRequests] } : {}
 
 async function discovered(id, secret, authentication) {
-  return client.discovery(new URL(settings.issuer), id, undefined, authentication(secret), options)
+  const found = await client.discovery(new URL(settings.discovery ?? settings.issuer), id, undefined, authentication(secret), options)
+  // Given a document's own address, the library takes whatever issuer stands in it.
+  check(found.serverMetadata().issuer === settings.issuer, `the document is of the issuer ${found.serverMetadata().issuer}`)
+  return found
 }
 
 const config = await step('discovery', async () => {

@@ -17,6 +17,7 @@ const clientSecret = clientJwk ? undefined : process.env.CLIENT_SECRET
 /** What the environment says, with the defaults of README.md. */
 export const settings = {
   issuer: required('ISSUER'),
+  discovery: process.env.DISCOVERY,
   clientId,
   clientSecret,
   clientJwk,

@@ -17,11 +17,13 @@ pub enum Kind {
     StatusList,
     /// What says who has stopped honouring what, and when.
     Receipt,
+    /// The last record of the audit trail, as of a moment.
+    AuditHead,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AccessToken,
         Self::IdToken,
         Self::LogoutToken,
@@ -29,6 +31,7 @@ impl Kind {
         Self::Introspection,
         Self::StatusList,
         Self::Receipt,
+        Self::AuditHead,
     ];
 
     /// The `typ` of the header, without `application/`.
@@ -41,6 +44,7 @@ impl Kind {
             Self::Introspection => "token-introspection+jwt",
             Self::StatusList => "statuslist+jwt",
             Self::Receipt => "rescind-receipt+jwt",
+            Self::AuditHead => "rescind-audit-head+jwt",
         }
     }
 }

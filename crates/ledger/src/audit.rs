@@ -5,17 +5,19 @@
 
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{Door, Ended, Hash, Initiator, LedgerError, Order, Position, Reason, Target, Timestamp};
 
 /// What kind of thing happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// An administrator changed who or what there is.
     Change,
+    /// Old records of the trail itself were dropped, as the retention says.
+    Forget,
     /// Something was to end.
     Order,
     /// An administrator saw somebody's sessions, grants or tokens.
@@ -30,13 +32,15 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Change, Self::Order, Self::Read, Self::Refusal, Self::Script, Self::Setting];
+    pub const ALL: [Self; 7] =
+        [Self::Change, Self::Forget, Self::Order, Self::Read, Self::Refusal, Self::Script, Self::Setting];
 
     /// The word for it, as it stands in records.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Change => "change",
+            Self::Forget => "forget",
             Self::Order => "order",
             Self::Read => "read",
             Self::Refusal => "refusal",
@@ -135,6 +139,47 @@ pub struct SignedHead {
     pub token: String,
 }
 
+/// The members of a record, as they are read back.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct AuditBody {
+    pub seq: u64,
+    pub at: Timestamp,
+    pub action: Action,
+    pub actor: Option<Initiator>,
+    pub what: Option<String>,
+    pub target: Option<Target>,
+    pub reason: Option<Reason>,
+    pub outcome: String,
+    pub position: Option<String>,
+    pub note: Option<String>,
+    pub correlation_id: Option<String>,
+    pub client: Option<String>,
+    pub ip: Option<IpAddr>,
+}
+
+impl AuditBody {
+    /// Which position an order ended something at, if the record is of one that did.
+    #[must_use]
+    pub fn ended_at(&self) -> Option<&str> {
+        let ended = self.action == Action::Order && self.outcome == ENDED;
+        self.position.as_deref().filter(|_| ended)
+    }
+
+    /// The last record that was dropped, if this one tells of such.
+    #[must_use]
+    pub fn forgotten_through(&self) -> Option<u64> {
+        let what = self.what.as_deref().filter(|_| self.action == Action::Forget)?;
+        what.strip_prefix(FORGOTTEN)?.parse().ok()
+    }
+}
+
+/// The outcome of an order that wrote an entry.
+const ENDED: &str = "ended";
+/// How a record begins to say which others were dropped.
+const FORGOTTEN: &str = "records through ";
+/// Most records fit.
+const USUAL_SIZE: usize = 512;
+
 /// The members of a record, in the order in which they are written.
 #[derive(Serialize)]
 struct Body<'a> {
@@ -196,7 +241,7 @@ impl Door<'_> {
             what: None,
             target: Some(&order.target),
             reason: Some(order.reason),
-            outcome: if ended.fresh { "ended" } else { "already_ended" },
+            outcome: if ended.fresh { ENDED } else { "already_ended" },
             position: Some(ended.position.to_string()),
             note: order.note.as_deref(),
             correlation_id: None,
@@ -218,8 +263,7 @@ impl Door<'_> {
             ip: origin.ip,
             ..body
         };
-        let body = serde_json::to_string(&body)
-            .map_err(|_| LedgerError::Refused("an audit record that cannot be written as JSON"))?;
+        let body = as_json(&body).ok_or(LedgerError::Refused("an audit record that cannot be written as JSON"))?;
         let head = before.follow(&body);
         self.tx.append_audit(&AuditRecord { seq: head.seq, at: self.now, body, hash: head.hash })?;
         self.audit = Some(head);
@@ -227,14 +271,39 @@ impl Door<'_> {
     }
 
     /// Keeps a signed head.
+    ///
+    /// # Errors
+    /// If it cannot be written.
     pub fn keep_signed_head(&mut self, signed: &SignedHead) -> Result<(), LedgerError> {
         Ok(self.tx.put_signed_head(signed)?)
     }
 
-    /// Forgets records made before a moment, as far as a signed head vouches for them. Returns how many went.
+    /// Forgets the oldest records, those made before a moment, as far as a signed head vouches for them. Returns how many went.
+    /// A record of its own says through which one, so that nobody can drop more and call it retention.
+    ///
+    /// # Errors
+    /// If it cannot be written.
     pub fn forget_audit(&mut self, before: Timestamp, limit: u32) -> Result<u64, LedgerError> {
-        Ok(self.tx.forget_audit(before, limit)?)
+        let forgotten = self.tx.forget_audit(before, limit)?;
+        let Some(last) = forgotten.last else { return Ok(0) };
+        let event = AuditEvent::new(Action::Forget, Some(Initiator::System("audit retention".to_owned())), "forgotten");
+        self.record(&event.about(format!("{FORGOTTEN}{last}")))?;
+        Ok(forgotten.rows)
     }
+}
+
+fn as_json(body: &Body<'_>) -> Option<String> {
+    let mut text = Vec::with_capacity(USUAL_SIZE);
+    serde_json::to_writer(&mut text, body).ok()?;
+    let text = String::from_utf8(text).ok()?;
+    // JSON leaves the control characters beyond ASCII as they are (RFC 8259 section 7), and DEL. The text is exported as it was
+    // hashed, line by line, to terminals and collectors that may obey them.
+    let obeyed = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) || !text.contains(obeyed) {
+        return Some(text);
+    }
+    let escaped = text.chars().map(|c| if obeyed(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() });
+    Some(escaped.collect())
 }
 
 #[cfg(test)]
@@ -248,6 +317,59 @@ mod tests {
         assert_ne!(one.follow("c").hash, other.follow("c").hash);
         let moved = AuditHead { seq: 7, ..AuditHead::START };
         assert_ne!(moved.follow("a").hash, one.hash);
+    }
+
+    #[test]
+    fn a_record_is_read_back_as_it_was_written() {
+        let target = Target::Grant { grant: "g".to_owned() };
+        let body = Body {
+            seq: 7,
+            at: Timestamp(5),
+            action: Action::Order,
+            actor: Some(&Initiator::Client("web".to_owned())),
+            what: None,
+            target: Some(&target),
+            reason: Some(Reason::Logout),
+            outcome: ENDED,
+            position: Some("1-2".to_owned()),
+            note: Some("a \"note\"\n"),
+            correlation_id: Some("r-1"),
+            client: Some("web"),
+            ip: "192.0.2.7".parse().ok(),
+        };
+        let read: AuditBody = serde_json::from_str(&as_json(&body).unwrap()).unwrap();
+        assert_eq!(
+            (read.seq, read.at, &read.target, read.reason),
+            (7, Timestamp(5), &Some(target.clone()), body.reason)
+        );
+        assert_eq!((read.note.as_deref(), read.ip, read.ended_at()), (body.note, body.ip, Some("1-2")));
+        assert_eq!(AuditBody { outcome: "already_ended".to_owned(), ..read.clone() }.ended_at(), None);
+        assert_eq!(read.forgotten_through(), None);
+        let forgotten = AuditBody { action: Action::Forget, what: Some(format!("{FORGOTTEN}12")), ..read };
+        assert_eq!(forgotten.forgotten_through(), Some(12));
+    }
+
+    #[test]
+    fn no_control_character_gets_into_a_record_and_each_is_read_back() {
+        let note: String = ('\0'..='\u{a1}').chain(['\u{2028}', '\u{2029}', 'ä', '\u{1f600}']).collect();
+        let body = Body {
+            seq: 1,
+            at: Timestamp(1),
+            action: Action::Refusal,
+            actor: None,
+            what: None,
+            target: None,
+            reason: None,
+            outcome: "x",
+            position: None,
+            note: Some(&note),
+            correlation_id: None,
+            client: None,
+            ip: None,
+        };
+        let text = as_json(&body).unwrap();
+        assert!(!text.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')), "{text:?}");
+        assert_eq!(serde_json::from_str::<AuditBody>(&text).unwrap().note, Some(note));
     }
 
     #[test]

@@ -27,10 +27,11 @@ mod settings;
 mod target;
 mod time;
 mod token_view;
+mod trail;
 mod writer;
 
 pub use alive::{Inactive, SessionClock};
-pub use audit::{Action, AuditEvent, AuditHead, AuditRecord, SignedHead};
+pub use audit::{Action, AuditBody, AuditEvent, AuditHead, AuditRecord, SignedHead};
 pub use change::{ClientChange, UserChange};
 pub use configuration::{Configuration, ConfigurationChange};
 pub use door::{Door, Ended};
@@ -40,7 +41,7 @@ pub use issue::{Minted, SignIn, TimedOut};
 pub use live::{Live, Startup};
 pub use order::{Initiator, Order, Reason, UnknownReason};
 pub use origin::Origin;
-pub use port::{CredentialOwner, Filter, Mark, Marker, Page, Reads, Store, StoreError, Swept, Tx, Use};
+pub use port::{CredentialOwner, Filter, ForgottenAudit, Mark, Marker, Page, Reads, Store, StoreError, Swept, Tx, Use};
 pub use records::{
     AccessToken, Api, Authentication, Client, ClientAuthMethod, Code, Consent, Device, Grant, PushedRequest,
     RefreshBinding, RefreshToken, Rotation, Sealed, Session, SigningAlgorithm, TokenFormat, User,
@@ -55,6 +56,7 @@ pub use settings::{Definition, Feature, Form, NewSetting, ScriptFailure, Setting
 pub use target::{Target, UnknownTarget};
 pub use time::Timestamp;
 pub use token_view::TokenView;
+pub use trail::{EntrySet, TrailCheck, TrailFault, TrailReport};
 pub use writer::{Lane, LedgerError, Queue, Step, Ticket, Turn, Writer};
 
 pub use rescind_check::{Position, Verdict};

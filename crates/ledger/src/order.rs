@@ -114,6 +114,16 @@ pub enum Initiator {
     User(String),
 }
 
+impl Initiator {
+    /// Its name, among those of its kind.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Administrator(id) | Self::Client(id) | Self::Source(id) | Self::System(id) | Self::User(id) => id,
+        }
+    }
+}
+
 impl fmt::Display for Initiator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

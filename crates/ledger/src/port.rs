@@ -57,9 +57,9 @@ pub trait Tx {
     /// Appends a record. Only [`crate::Door::record`] and [`crate::Door::end`] call it.
     fn append_audit(&mut self, record: &AuditRecord) -> Result<(), StoreError>;
     fn put_signed_head(&mut self, signed: &SignedHead) -> Result<(), StoreError>;
-    /// Removes records made before a moment, the oldest first, none of them later than the last signed head; the chain then
-    /// begins after them. Signed heads go with the records they stand behind.
-    fn forget_audit(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    /// Removes the oldest records up to the first that was not made before a moment, none of them later than the last signed
+    /// head; the chain then begins after them. Signed heads go with the records they stand behind.
+    fn forget_audit(&mut self, before: Timestamp, limit: u32) -> Result<ForgottenAudit, StoreError>;
 
     fn insert_session(&mut self, session: &Session) -> Result<(), StoreError>;
     fn insert_authentication(&mut self, authentication: &Authentication) -> Result<(), StoreError>;
@@ -111,6 +111,14 @@ pub trait Tx {
     fn forget(&mut self, floor: Position, now: Timestamp, limit: u32) -> Result<Swept, StoreError>;
     /// Outbox rows that nobody waits for any more.
     fn complete_outbox(&mut self, through: Position) -> Result<(), StoreError>;
+}
+
+/// What a round of forgetting audit records removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ForgottenAudit {
+    pub rows: u64,
+    /// The number of the last one, if any went.
+    pub last: Option<u64>,
 }
 
 /// What a round of forgetting removed.
@@ -224,6 +232,13 @@ pub trait Reads: Clone + Send + Sync + 'static {
     fn find_user_by_name(&self, user_name: &str) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
     /// The user whose user name, in lower case, has this SHA-256.
     fn find_user_by_name_hash(&self, hash: &Hash) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
+    /// The users with an e-mail address, at most `limit` of them, by id. Letters of either case are the same, in the part
+    /// before the `@` too: no mail system that matters keeps two people apart by case alone.
+    fn find_users_by_email(
+        &self,
+        email: &str,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<User>, StoreError>> + Send;
     /// Sessions that have not ended and, by what is stored, ran out of time by now: the longest due first.
     fn due_sessions(&self, now: Timestamp, limit: u32)
     -> impl Future<Output = Result<Vec<Session>, StoreError>> + Send;
@@ -271,10 +286,18 @@ pub trait Reads: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Entry>, StoreError>> + Send;
     /// Audit records after a number, oldest first.
     fn audit_after(&self, seq: u64, limit: u32) -> impl Future<Output = Result<Vec<AuditRecord>, StoreError>> + Send;
-    /// The last audit record that was forgotten, and the last there is.
+    /// Audit records before a number, if one is given, newest first.
+    fn audit_before(
+        &self,
+        seq: Option<u64>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<AuditRecord>, StoreError>> + Send;
+    /// The last audit record that was forgotten, and the last there is, as of one moment.
     fn audit_span(&self) -> impl Future<Output = Result<(AuditHead, AuditHead), StoreError>> + Send;
     /// Signed heads after a number, oldest first.
     fn signed_heads(&self, seq: u64, limit: u32) -> impl Future<Output = Result<Vec<SignedHead>, StoreError>> + Send;
+    /// The newest signed head.
+    fn newest_signed_head(&self) -> impl Future<Output = Result<Option<SignedHead>, StoreError>> + Send;
     /// The changes of settings, newest first, before a version if one is given; of one setting if it is named.
     fn setting_changes(
         &self,

@@ -55,6 +55,18 @@ impl Hash {
     pub fn of(presented: &str) -> Self {
         Self(Sha256::digest(presented.as_bytes()).into())
     }
+
+    /// As text for people and claims.
+    #[must_use]
+    pub fn base64url(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// Reads that text back.
+    #[must_use]
+    pub fn from_base64url(text: &str) -> Option<Self> {
+        URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
+    }
 }
 
 impl fmt::Debug for Hash {

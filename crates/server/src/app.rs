@@ -11,7 +11,7 @@ use rescind_store::{DataDir, FileMarker, Lock, MarkerState, Sqlite, SqliteReads,
 use zeroize::Zeroizing;
 
 use crate::{
-    audit::Strangers,
+    audit::{Refused, heads::Turn},
     clock::{Clock, random},
     config::{Config, Lifetimes},
     egress::Egress,
@@ -43,8 +43,9 @@ pub struct App {
     /// Ids of unknown sessions put on the revocation list by clients.
     pub unknown_ids: Quota,
     pub client_keys: ClientKeys,
-    /// Refusals that count against what is recorded of strangers.
-    pub strangers: Strangers,
+    /// Refusals, against the most that get a record of their own.
+    pub refused: Refused,
+    pub audit_heads: Turn,
     pub telemetry: Telemetry,
     pub runtime_log: RuntimeLog,
     pub places: Places,
@@ -100,7 +101,8 @@ impl Opened {
             fruitless_revocations: Throttle::new(1),
             unknown_ids: Quota::new(config.limits.unknown_session_ids_per_day),
             client_keys: ClientKeys::default(),
-            strangers: Strangers::default(),
+            refused: Refused::default(),
+            audit_heads: Turn::default(),
             telemetry,
             runtime_log,
             places: Places::open(config.geoip_database.as_deref())?,

@@ -1,18 +1,24 @@
 //! What goes into the audit trail besides orders, and how much of what strangers do.
 
+pub mod heads;
+pub mod lines;
+
+use std::collections::HashMap;
+
 use parking_lot::Mutex;
 use rescind_ledger::{Action, AuditEvent, Initiator, Lane, LedgerError, Timestamp};
 
 use crate::app::App;
 
-/// How many refusals of callers who did not prove who they are get a record of their own in a minute. The rest are counted:
-/// otherwise whoever reaches a port could fill the disk.
+/// How many refusals of callers who did not prove who they are get a record of their own in a minute, and how many of one client.
+/// The rest are counted: otherwise whoever reaches a port could fill the disk.
 const STRANGERS_A_MINUTE: u32 = 120;
+const CLIENT_A_MINUTE: u32 = 600;
 const MINUTE: i64 = 60_000;
 
-/// How many strangers were refused in the present minute.
+/// How many were refused in the present minute: strangers all together, and each client.
 #[derive(Default)]
-pub struct Strangers(Mutex<Minute>);
+pub struct Refused(Mutex<HashMap<Option<String>, Minute>>);
 
 #[derive(Clone, Copy, Default)]
 struct Minute {
@@ -32,14 +38,21 @@ enum Share {
     Counted,
 }
 
-impl Strangers {
-    fn take(&self, now: Timestamp) -> Share {
-        let mut minute = self.0.lock();
+impl Refused {
+    fn take(&self, client: Option<&str>, now: Timestamp) -> Share {
+        let mut known = self.0.lock();
         let number = now.0.div_euclid(MINUTE);
+        let most = if client.is_some() { CLIENT_A_MINUTE } else { STRANGERS_A_MINUTE };
+        let key = client.map(str::to_owned);
+        if !known.contains_key(&key) {
+            // Whoever was quiet for a minute and owes nothing need not be remembered.
+            known.retain(|_, minute| minute.number == number || minute.left_out > 0);
+        }
+        let minute = known.entry(key).or_default();
         if number != minute.number {
             *minute = Minute { number, recorded: 0, left_out: minute.left_out };
         }
-        if minute.recorded == STRANGERS_A_MINUTE {
+        if minute.recorded == most {
             minute.left_out += 1;
             return Share::Counted;
         }
@@ -57,23 +70,29 @@ impl App {
         self.submit(Lane::Issuing, move |door| door.record(&event)).await
     }
 
-    /// Records that a request was turned away. Only where the caller is known is the record waited for.
+    /// Records that a request was turned away. Only where the caller is known is the record waited for; an administrator's always
+    /// has one.
     ///
     /// # Errors
     /// If the caller is known and it cannot be written.
     pub async fn audit_refusal(&self, actor: Option<Initiator>, what: &str, code: &str) -> Result<(), LedgerError> {
-        let event = AuditEvent::new(Action::Refusal, actor, code).about(what);
+        let share = match &actor {
+            Some(Initiator::Client(id)) => self.refused.take(Some(id), self.now()),
+            None => self.refused.take(None, self.now()),
+            Some(_) => Share::Recorded { left_out: 0 },
+        };
+        let Share::Recorded { left_out } = share else {
+            self.telemetry.count("rescind_audit_refusals_counted_only_total", &[]);
+            return Ok(());
+        };
+        let mut event = AuditEvent::new(Action::Refusal, actor, code).about(what);
+        if left_out > 0 {
+            event = event.with_note(format!("{left_out} refusals before this one have no record of their own"));
+        }
         if event.actor.is_some() {
             return self.audit(event).await;
         }
-        match self.strangers.take(self.now()) {
-            Share::Counted => self.telemetry.count("rescind_audit_refusals_counted_only_total", &[]),
-            Share::Recorded { left_out: 0 } => drop(self.submit(Lane::Issuing, move |door| door.record(&event))),
-            Share::Recorded { left_out } => {
-                let event = event.with_note(format!("{left_out} refusals before this one have no record of their own"));
-                drop(self.submit(Lane::Issuing, move |door| door.record(&event)));
-            }
-        }
+        drop(self.submit(Lane::Issuing, move |door| door.record(&event)));
         Ok(())
     }
 }
@@ -84,15 +103,27 @@ mod tests {
 
     #[test]
     fn a_flood_of_refusals_is_counted_and_the_next_record_says_how_many_there_were() {
-        let (strangers, now) = (Strangers::default(), Timestamp(1_000_000));
-        for _ in 0..STRANGERS_A_MINUTE {
-            assert_eq!(strangers.take(now), Share::Recorded { left_out: 0 });
+        for (client, most) in [(None, STRANGERS_A_MINUTE), (Some("web"), CLIENT_A_MINUTE)] {
+            let (refused, now) = (Refused::default(), Timestamp(1_000_000));
+            for _ in 0..most {
+                assert_eq!(refused.take(client, now), Share::Recorded { left_out: 0 });
+            }
+            for _ in 0..7 {
+                assert_eq!(refused.take(client, now), Share::Counted);
+            }
+            assert_eq!(refused.take(Some("another"), now), Share::Recorded { left_out: 0 }, "each has its own share");
+            let later = Timestamp(now.0 + MINUTE);
+            assert_eq!(refused.take(client, later), Share::Recorded { left_out: 7 });
+            assert_eq!(refused.take(client, later), Share::Recorded { left_out: 0 });
         }
-        for _ in 0..7 {
-            assert_eq!(strangers.take(now), Share::Counted);
+    }
+
+    #[test]
+    fn clients_that_were_refused_long_ago_take_no_room() {
+        let refused = Refused::default();
+        for minute in 0..100 {
+            refused.take(Some(&format!("client {minute}")), Timestamp(minute * MINUTE));
         }
-        let later = Timestamp(now.0 + MINUTE);
-        assert_eq!(strangers.take(later), Share::Recorded { left_out: 7 });
-        assert_eq!(strangers.take(later), Share::Recorded { left_out: 0 });
+        assert_eq!(refused.0.lock().len(), 1);
     }
 }

@@ -6,7 +6,7 @@ use rescind_ledger::{Lane, LedgerError, Reads, Session, Sweep, Target, Ticket, T
 
 use crate::{
     app::App,
-    deliveries,
+    audit, deliveries,
     keys::{StoredKey, signing_key_name},
     protocol::register::initial_access::has_expired,
     records::Activity,
@@ -23,6 +23,7 @@ const TIMED_OUT_AT_ONCE: u32 = 256;
 
 /// Starts the background tasks; they end with the runtime.
 pub fn spawn(app: &Arc<App>) {
+    audit::heads::spawn(app);
     let sweeper = app.clone();
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(SWEEP_EVERY);
@@ -112,9 +113,24 @@ pub async fn sweep(app: &App) -> Result<u64, LedgerError> {
             break;
         }
     }
+    rows += forget_audit_records(app).await?;
     rows += forget_initial_access_tokens(app).await?;
     retire_signing_keys(app).await?;
     Ok(rows)
+}
+
+/// Drops audit records that were kept as long as the setting says, by whole days: each round leaves a record of its own.
+async fn forget_audit_records(app: &App) -> Result<u64, LedgerError> {
+    let kept = Duration::from_secs(u64::from(app.settings().audit_retention_days) * 86_400);
+    let day = Timestamp::from_secs(app.now().minus(kept).secs().div_euclid(86_400) * 86_400);
+    let mut rows = 0;
+    loop {
+        let forgotten = app.submit(Lane::Issuing, move |door| door.forget_audit(day, SWEEP_ROWS)).await?;
+        rows += forgotten;
+        if forgotten < u64::from(SWEEP_ROWS) {
+            return Ok(rows);
+        }
+    }
 }
 
 /// Drops initial access tokens that have expired: they lie among the secrets, which the store knows no expiry of.

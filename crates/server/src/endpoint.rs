@@ -53,7 +53,7 @@ impl Verb {
 
 /// Where a path begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Beginning {
     /// Below the path of the issuer.
     Issuer,
     /// At the root of the host, with the path of the issuer behind it: RFC 8414 section 3.1 inserts the well-known part
@@ -66,7 +66,7 @@ pub enum Place {
 /// One line.
 pub struct Endpoint {
     pub method: Verb,
-    pub place: Place,
+    pub beginning: Beginning,
     pub path: &'static str,
     pub tag: &'static str,
     pub security: Security,
@@ -78,10 +78,10 @@ pub struct Endpoint {
 
 /// Turns a handler of axum into a line of a table.
 macro_rules! endpoint {
-    ($method:ident $place:ident $path:expr, $tag:expr, $security:ident, $handler:path, $summary:literal, $describe:expr) => {
+    ($method:ident $beginning:ident $path:expr, $tag:expr, $security:ident, $handler:path, $summary:literal, $describe:expr) => {
         $crate::endpoint::Endpoint {
             method: $crate::endpoint::Verb::$method,
-            place: $crate::endpoint::Place::$place,
+            beginning: $crate::endpoint::Beginning::$beginning,
             path: $path,
             tag: $tag,
             security: $crate::openapi::Security::$security,
@@ -96,20 +96,26 @@ pub(crate) use endpoint;
 impl Endpoint {
     /// The path from the place where it begins, for an issuer with that path.
     fn full_path(&self, issuer_path: &str) -> String {
-        match self.place {
-            Place::Issuer | Place::Root => self.path.to_owned(),
-            Place::BeforeIssuer => format!("{}{issuer_path}", self.path),
+        match self.beginning {
+            Beginning::Issuer | Beginning::Root => self.path.to_owned(),
+            Beginning::BeforeIssuer => format!("{}{issuer_path}", self.path),
         }
     }
 
     /// The line as the document has it.
     #[must_use]
     pub fn operation(&self, issuer_path: &str) -> Operation {
+        self.operation_at(self.full_path(issuer_path), self.beginning, self.tag)
+    }
+
+    /// The same for another path at which it is served.
+    #[must_use]
+    pub fn operation_at(&self, path: String, beginning: Beginning, tag: &str) -> Operation {
         Operation {
             method: self.method,
-            path: self.full_path(issuer_path),
-            place: self.place,
-            tag: self.tag.to_owned(),
+            path,
+            beginning,
+            tag: tag.to_owned(),
             summary: self.summary,
             security: self.security,
             errors: self.security.errors(),
@@ -124,21 +130,27 @@ pub fn router(table: &'static [Endpoint], issuer_path: &str) -> Router<Arc<App>>
     let (mut root, mut below) = (Router::new(), Router::new());
     for endpoint in served(table, issuer_path) {
         let (path, methods) = (endpoint.full_path(issuer_path), (endpoint.serve)());
-        match endpoint.place {
-            Place::Issuer => below = below.route(&path, methods),
-            Place::BeforeIssuer | Place::Root => root = root.route(&path, methods),
+        match endpoint.beginning {
+            Beginning::Issuer => below = below.route(&path, methods),
+            Beginning::BeforeIssuer | Beginning::Root => root = root.route(&path, methods),
         }
     }
     if issuer_path.is_empty() { root.merge(below) } else { root.nest(issuer_path, below) }
+}
+
+/// A router of lines at other paths than their own.
+pub fn router_at(lines: impl Iterator<Item = (String, &'static Endpoint)>) -> Router<Arc<App>> {
+    lines.fold(Router::new(), |router, (path, line)| router.route(&path, (line.serve)()))
 }
 
 /// The lines that say something for an issuer with this path.
 pub fn served(table: &'static [Endpoint], issuer_path: &str) -> impl Iterator<Item = &'static Endpoint> {
     let has_path = !issuer_path.is_empty();
     let is_elsewhere = move |line: &Endpoint| {
-        let same =
-            |other: &Endpoint| other.place == Place::Issuer && other.path == line.path && other.method == line.method;
-        line.place == Place::BeforeIssuer && table.iter().any(same)
+        let same = |other: &Endpoint| {
+            other.beginning == Beginning::Issuer && other.path == line.path && other.method == line.method
+        };
+        line.beginning == Beginning::BeforeIssuer && table.iter().any(same)
     };
     table.iter().filter(move |line| has_path || !is_elsewhere(line))
 }

@@ -31,6 +31,6 @@ use std::sync::Arc;
 
 /// Every route that is served to the world.
 pub fn router(app: &Arc<app::App>) -> axum::Router {
-    let described = endpoint::router(openapi::ENDPOINTS, protocol::issuer_path(&app.config.issuer));
+    let described = endpoint::router(openapi::ENDPOINTS, app.config.issuer_path());
     protocol::router(app).merge(admin::router(app)).merge(described.with_state(app.clone()))
 }

@@ -11,7 +11,14 @@ use std::{
 };
 
 use axum::http::HeaderMap;
-use rescind_ledger::Origin;
+use rescind_ledger::{Kind, Origin};
+use tracing_subscriber::{
+    field::RecordFields,
+    fmt::{
+        FormatFields,
+        format::{DefaultFields, Writer},
+    },
+};
 
 use crate::clock::fresh_id;
 
@@ -49,7 +56,9 @@ impl Call {
 
 fn is_sound(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=@".contains(&byte);
-    (1..=LONGEST).contains(&text.len()) && text.bytes().all(fits)
+    // It is shown to whoever reads logs and records: a credential in the wrong header must not be.
+    let is_credential = || text.contains("eyJ") || Kind::ALL.into_iter().any(|kind| text.contains(kind.prefix()));
+    (1..=LONGEST).contains(&text.len()) && text.bytes().all(fits) && !is_credential()
 }
 
 /// Unique without being random: drawn once for a process, then counted, for every request needs one.
@@ -68,6 +77,24 @@ pub fn here() -> Origin {
         ip: call.ip,
     };
     PRESENT.try_with(of).unwrap_or_default()
+}
+
+/// The fields of a line of the log, with the request that the line is about. It costs those lines something, and requests
+/// without a line nothing.
+#[derive(Debug, Default)]
+pub struct LogFields(DefaultFields);
+
+impl<'w> FormatFields<'w> for LogFields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> std::fmt::Result {
+        let id = PRESENT.try_with(|call| call.correlation_id.clone()).ok();
+        match id {
+            Some(id) => {
+                self.0.format_fields(writer.by_ref(), fields)?;
+                write!(writer, " correlation_id={id}")
+            }
+            None => self.0.format_fields(writer, fields),
+        }
+    }
 }
 
 /// Notes which client the request is from.
@@ -89,7 +116,7 @@ mod tests {
     #[test]
     fn a_sound_id_is_taken_over_and_any_other_replaced() {
         assert_eq!(&*call("7e9c-A_1.b:2").correlation_id, "7e9c-A_1.b:2");
-        for wrong in ["", "a b", "a\"b", "x".repeat(LONGEST + 1).as_str()] {
+        for wrong in ["", "a b", "a\"b", "x".repeat(LONGEST + 1).as_str(), "rsc_at_AAAA", "a.eyJhbGci.b"] {
             assert!(call(wrong).correlation_id.starts_with("r_"), "{wrong}");
         }
         assert_ne!(call("").correlation_id, call("").correlation_id);
@@ -104,5 +131,34 @@ mod tests {
         });
         let seen = seen.await;
         assert_eq!((seen.correlation_id.as_deref(), seen.client.as_deref()), (Some("abc"), Some("web")));
+    }
+
+    /// Keeps what is logged.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<parking_lot::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_of_the_log_names_its_request_and_one_of_no_request_none() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+        let _here = tracing::subscriber::set_default(log.fmt_fields(LogFields::default()).finish());
+        tracing::warn!(number = 1, "before");
+        call("abc").answer(async { tracing::warn!(number = 2, "within") }).await;
+        let text = String::from_utf8(kept.0.lock().clone()).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].ends_with("before number=1"), "{text}");
+        assert!(lines[1].ends_with("within number=2 correlation_id=abc"), "{text}");
     }
 }

@@ -123,7 +123,7 @@ fn read_header(value: &str) -> Option<Vec<u8>> {
 }
 
 /// Undoes percent-encoding only: in a form's encoding `+` would be a space, and PEM is full of `+`.
-fn percent_decoded(text: &str) -> Option<String> {
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

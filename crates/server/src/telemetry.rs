@@ -29,6 +29,8 @@ impl Default for Telemetry {
         describe("rescind_revocations_total", "Orders carried out, by kind of target and reason.");
         describe("rescind_tokens_issued_total", "Access tokens issued, by grant type.");
         describe("rescind_requests_refused_total", "Requests answered with an error, by error code.");
+        describe("rescind_audit_heads_unsigned_total", "Times that the head of the audit trail could not be signed.");
+        describe("rescind_audit_refusals_counted_only_total", "Refusals of strangers without a record of their own.");
         let revoke = KeyName::from("rescind_revoke_seconds");
         recorder.describe_histogram(revoke.clone(), Some(Unit::Seconds), "From order to acknowledgement.".into());
         let lost = "rescind_runtime_api_log_lines_lost_total";

@@ -94,12 +94,15 @@ CREATE TABLE users (
     -- Its SHA-256, by which those may ask who must not see names.
     name_hash      BLOB    NOT NULL UNIQUE,
     email          TEXT,
+    -- The address in lower case. Several users may share one.
+    folded_email   TEXT,
     display_name   TEXT,
     password_hash  TEXT,
     enabled        INTEGER NOT NULL,
     created_at     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX users_disabled ON users (id) WHERE enabled = 0;
+CREATE INDEX users_by_email ON users (folded_email) WHERE folded_email IS NOT NULL;
 
 CREATE TABLE clients (
     id    TEXT PRIMARY KEY,

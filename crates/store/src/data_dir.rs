@@ -47,6 +47,12 @@ impl DataDir {
         self.path.join("head")
     }
 
+    /// The newest signed head of the audit trail, outside the database too.
+    #[must_use]
+    pub fn audit_head(&self) -> PathBuf {
+        self.path.join("audit-head")
+    }
+
     /// The key that encrypts what must be read back. Never part of a backup.
     #[must_use]
     pub fn master_key(&self) -> PathBuf {

@@ -3,6 +3,7 @@
 //! No rules live here. [`Sqlite`] is the write side for the one writer, [`SqliteReads`] the read side for everybody else,
 //! [`FileMarker`] the witness outside the database that tells an old copy of the file from the present one.
 
+mod audit_head;
 mod backup;
 mod data_dir;
 mod durable_file;
@@ -10,6 +11,7 @@ mod marker;
 mod restore;
 mod sqlite;
 
+pub use audit_head::{find_audit_head, keep_audit_head};
 pub use backup::backup;
 pub use data_dir::{DataDir, Lock};
 pub use marker::{FileMarker, MarkerState, inspect_marker};

@@ -15,6 +15,7 @@ use rescind_ledger::{
 
 use crate::{
     DataDir, FileMarker, Lock, Sqlite,
+    audit_head::set_aside_audit_head,
     durable_file::{create_private, remove_if_present, sync_parent, unavailable},
     marker::noted_epoch,
     sqlite,
@@ -49,6 +50,7 @@ pub fn restore(dir: &DataDir, _lock: &Lock, backup: &Path, now: Timestamp) -> Re
     let restored = prepared?;
     let database = dir.database();
     put_in_place(&fresh, &database).map_err(unavailable("replace", &database))?;
+    set_aside_audit_head(dir, restored.epoch)?;
     FileMarker::create(dir, &mut Sqlite::open(&database)?)?;
     Ok(restored)
 }
@@ -63,6 +65,7 @@ pub fn open_epoch(dir: &DataDir, _lock: &Lock, now: Timestamp, note: &str) -> Re
     let store = Sqlite::open(&database)?;
     store.integrity_check()?;
     let restored = begin_epoch(dir, store, now, note)?;
+    set_aside_audit_head(dir, restored.epoch)?;
     FileMarker::create(dir, &mut Sqlite::open(&database)?)?;
     Ok(restored)
 }

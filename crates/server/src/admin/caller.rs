@@ -1,38 +1,20 @@
 //! Who calls the admin API over the network: the holder of an access token of ours (RFC 6750).
 
 use axum::http::{header, request::Parts};
-use rescind_ledger::{Hash, Initiator};
+use rescind_ledger::Initiator;
 
 use super::{Access, problem::Problem};
 use crate::{
     app::App,
     origin,
-    peer::{self, Peer},
-    protocol::mint::has_scope,
+    protocol::{bearer::find_active, mint::has_scope},
 };
 
 /// Finds out who is calling, and that they may.
 pub(super) async fn authorize(app: &App, access: Access, parts: &Parts) -> Result<Initiator, Problem> {
     let token = bearer(parts)?;
-    let known = app.records.find_access_token(&Hash::of(token)).await?.ok_or_else(Problem::bad_token)?;
+    let known = find_active(app, parts, token).await?.ok_or_else(Problem::bad_token)?;
     let record = known.view()?;
-    app.records.counts(&record, app.now()).await?.map_err(|why| {
-        tracing::info!(token.id = record.id, why = ?why, "access token refused at the admin API");
-        Problem::bad_token()
-    })?;
-    // A token for some other API must not work here, or that API could use what it is sent.
-    if !record.audiences.contains(&app.config.issuer) {
-        return Err(Problem::bad_token());
-    }
-    let shown = parts
-        .extensions
-        .get::<Peer>()
-        .and_then(|peer| peer::client_certificate(peer, &parts.headers, &app.config.proxy))
-        .map(|shown| rescind_jose::certificate_thumbprint(&shown.der));
-    // A token bound to a certificate is worth nothing without it (RFC 8705 section 3).
-    if record.certificate.is_some() && record.certificate != shown.as_deref() {
-        return Err(Problem::bad_token());
-    }
     let client = app.live.client(record.client).ok_or_else(Problem::bad_token)?;
     // A client that registered itself chose its own scopes; administration is given by an administrator. Nor does signing in
     // make anybody one: users have no roles yet, so a token about a user opens nothing here.

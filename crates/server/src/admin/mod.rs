@@ -1,6 +1,7 @@
 //! The admin API, `/admin/v1`: one table of routes, from which the router is built. What is not in it is refused.
 
 mod apis;
+mod audit;
 mod call;
 mod caller;
 mod clients;
@@ -34,7 +35,7 @@ use rescind_ledger::{Action, AuditEvent, Initiator};
 
 use crate::{
     app::App,
-    endpoint::{Place, Verb},
+    endpoint::{Beginning, Verb},
     openapi::{Description, Operation, Security},
 };
 use call::{Call, Handler};
@@ -115,7 +116,7 @@ pub fn operations() -> impl Iterator<Item = Operation> {
         Operation {
             method: route.method,
             path: format!("{BASE}{}", route.path),
-            place: Place::Issuer,
+            beginning: Beginning::Issuer,
             tag: format!("Administration: {noun}"),
             summary: route.summary,
             security,

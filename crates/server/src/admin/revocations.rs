@@ -25,7 +25,7 @@ use crate::{
 
 /// The body of an order.
 #[derive(Deserialize, ToSchema)]
-#[schema(as = NewRevocation, examples(json!({ "target": { "kind": "user", "user": "ada" }, "reason": "left_company" })))]
+#[schema(as = NewRevocation, examples(json!({ "target": { "kind": "user", "user": "ada" }, "reason": "left_company" }), json!({ "target": { "kind": "everything" } })))]
 #[serde(deny_unknown_fields)]
 struct OrderForm {
     target: Named,

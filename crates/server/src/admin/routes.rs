@@ -1,8 +1,8 @@
 //! The table: every route of the admin API, what it takes to use it, and what it takes and answers.
 
 use super::{
-    Access, Recorded, Route, apis, clients, devices, entries, explain, keys, listings, preview, registration_tokens,
-    revocations, sessions, settings, status, users,
+    Access, Recorded, Route, apis, audit, clients, devices, entries, explain, keys, listings, preview,
+    registration_tokens, revocations, sessions, settings, status, users,
 };
 use crate::{
     endpoint::Verb::{Delete, Get, Patch, Post},
@@ -129,6 +129,11 @@ pub static ROUTES: &[Route] = &[
         |it| listing(settings::named(it), settings::changed())),
     route!(Get "/settings-history", Read, ByItself, settings::history_of_all, "Lists the changes of all settings, the newest first.",
         |it| listing(it, settings::changed())),
+    route!(Get "/audit", Read, Read, audit::list, "Searches the audit trail, the newest record first.", audit::describe_list),
+    route!(Get "/audit/records", Read, Read, audit::records, "Gives the audit trail as it was hashed, with its signed heads, in order.",
+        audit::describe_records),
+    route!(Get "/audit/head", Read, ByItself, audit::head, "Signs the last record of the audit trail and gives the signed head.",
+        audit::describe_head),
     route!(Post "/initial-access-tokens", Write, Change, registration_tokens::issue, "Makes a token for registering clients.",
         |it| it.gives(201, registration_tokens::issued())),
     route!(Get "/initial-access-tokens", Read, ByItself, registration_tokens::list, "Lists tokens for registering clients.",

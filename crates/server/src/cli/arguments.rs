@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use rescind_ledger::Reason;
 
-use super::{sessions::SessionsCommand, settings::SettingsCommand};
+use super::{audit::AuditCommand, sessions::SessionsCommand, settings::SettingsCommand};
 
 /// Issues OAuth 2 and OpenID Connect tokens and sessions, and takes them back.
 #[derive(Debug, Parser)]
@@ -100,6 +100,11 @@ pub(super) enum Command {
     Revocations {
         #[command(subcommand)]
         command: RevocationsCommand,
+    },
+    /// The audit trail: what was ordered, refused, set and seen, and by whom.
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
     },
     /// Signing keys.
     Keys {

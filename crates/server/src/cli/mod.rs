@@ -1,6 +1,7 @@
 //! The command line: `rescind serve`, and everything an administrator does.
 
 mod arguments;
+mod audit;
 mod configure;
 mod connection;
 mod demo;
@@ -49,6 +50,7 @@ fn run(globals: &Globals, command: Command) -> Result<(), Failure> {
         Command::Backup { file } => local::backup(globals, &file),
         Command::Restore { file } => local::restore(globals, &file),
         Command::Epoch { command } => local::epoch(globals, command),
+        Command::Audit { command } => on_a_runtime(audit::run(globals, command)),
         Command::Doctor => on_a_runtime(doctor::run(globals)),
         other => on_a_runtime(remote(globals, other)),
     }
@@ -87,6 +89,7 @@ async fn remote(globals: &Globals, command: Command) -> Result<(), Failure> {
         Command::Status => issued::status(globals, &server).await,
         Command::Serve
         | Command::Demo(_)
+        | Command::Audit { .. }
         | Command::Backup { .. }
         | Command::Restore { .. }
         | Command::Epoch { .. }

@@ -15,9 +15,10 @@ use super::{arguments::Globals, connection::configuration, failure::Failure};
 use crate::{
     admin,
     app::{App, Opened},
-    background,
+    audit, background,
     clock::Clock,
     config::Config,
+    origin,
     pace::Pace,
     peer::{Peer, client_address},
     runtime_log, serve,
@@ -121,6 +122,9 @@ impl Running {
         for listener in self.listeners {
             listener.await??;
         }
+        if let Err(why) = audit::heads::sign(&self.app).await {
+            tracing::error!(error = %why, "the head of the audit trail was not signed");
+        }
         self.app.queue.close();
         let writer = self.writer;
         let (app, within) = (self.app.clone(), self.app.config.limits.shutdown);
@@ -149,6 +153,7 @@ pub(super) fn run(globals: &Globals) -> Result<(), Failure> {
     let logging = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
+        .fmt_fields(origin::LogFields::default())
         .with_writer(std::io::stderr)
         .try_init();
     logging.map_err(|why| anyhow::anyhow!("logging cannot be set up: {why}"))?;

@@ -1,5 +1,6 @@
 //! What the program may believe about its configuration: checked as a whole, every mistake reported at once by its key.
 
+mod janssen;
 mod network;
 mod read;
 mod runtime_api_log;
@@ -11,6 +12,7 @@ use rescind_ledger::Settings;
 
 use crate::external_id::ExternalIdKind;
 
+pub use janssen::JanssenPrefix;
 pub use network::NotANetwork;
 pub use read::{ConfigError, Mistakes, from_toml, load};
 pub use runtime_api_log::{LogField, LogLevel, RuntimeApiLog};
@@ -40,6 +42,25 @@ pub struct Config {
     pub cache_bytes: u64,
     /// Where the master key comes from, if not from the data directory.
     pub master_key: Option<MasterKeySource>,
+    /// Under which prefix clients written for Janssen find the endpoints, if they do.
+    pub janssen_prefix: Option<JanssenPrefix>,
+}
+
+impl Config {
+    /// The path of the issuer, empty for none.
+    #[must_use]
+    pub fn issuer_path(&self) -> &str {
+        self.issuer.strip_prefix(self.issuer_origin()).unwrap_or_default()
+    }
+
+    /// Scheme, host and port of the issuer.
+    #[must_use]
+    pub fn issuer_origin(&self) -> &str {
+        let host = self.issuer.find("://").map_or(0, |scheme| scheme + 3);
+        let end =
+            self.issuer.get(host..).and_then(|rest| rest.find('/')).map_or(self.issuer.len(), |slash| host + slash);
+        self.issuer.get(..end).unwrap_or(&self.issuer)
+    }
 }
 
 /// TLS by the server itself.

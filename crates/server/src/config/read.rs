@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Config, Egress, Lifetimes, Limits, MasterKeySource, Network, Proxy, Registration, SessionLimits, Sessions, Tls,
-    UserKey, runtime_api_log, written::Written,
+    UserKey, janssen, runtime_api_log, written::Written,
 };
 use crate::external_id::ExternalIdKind;
 
@@ -95,6 +95,7 @@ fn read(w: &mut Written) -> Config {
         geoip_database: w.text("geoip.database").map(Into::into),
         cache_bytes: w.number("cache_bytes", 224 << 20, (1 << 20)..=(64 << 30)),
         master_key: master_key(w),
+        janssen_prefix: janssen::read(w),
         tls,
     }
 }
@@ -342,6 +343,7 @@ fn check(config: &Config, w: &mut Written) {
     if open && w.is_sound(&["registration", "development"]) {
         w.mistake("registration", "found \"open\"; expected that only with development = true".to_owned());
     }
+    janssen::check(config, w);
     let lives = &config.lifetimes;
     let pairs = [
         ("lifetimes.session_idle_secs", lives.session.idle, "lifetimes.session_max_secs", lives.session.max),

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::ConfigError;
 
 /// Every key there is. An environment variable's name is made from its key: `RESCIND_LIMITS__BODY_BYTES`.
-pub(super) const KEYS: [&str; 47] = [
+pub(super) const KEYS: [&str; 48] = [
     "issuer",
     "listen",
     "data_dir",
@@ -56,6 +56,7 @@ pub(super) const KEYS: [&str; 47] = [
     "egress.allow",
     "egress.ca",
     "geoip.database",
+    "janssen.prefix",
 ];
 
 /// Variables with our prefix that are not configuration of the server: logging, the command line's, the tests'.

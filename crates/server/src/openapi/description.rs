@@ -81,8 +81,13 @@ impl Description {
     /// The parameters of a listing.
     #[must_use]
     pub fn pages(self) -> Self {
-        let limit = "How many items a page has; 100 if nobody says.";
-        self.query("cursor", text(), "The `next` of the page before.").query("limit", number_within(1, 500), limit)
+        self.query("cursor", text(), "The `next` of the page before.").limit()
+    }
+
+    /// How much of a listing is asked for.
+    #[must_use]
+    pub fn limit(self) -> Self {
+        self.query("limit", number_within(1, 500), "How many items a page has; 100 if nobody says.")
     }
 
     fn parameter(mut self, place: ParameterIn, required: Required, name: &str, shape: Shape, about: &str) -> Self {

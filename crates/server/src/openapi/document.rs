@@ -13,13 +13,16 @@ use super::{
     security::{Security, schemes},
     shape::{Component, name as any_name},
 };
-use crate::endpoint::{Place, Verb};
+use crate::{
+    config::Config,
+    endpoint::{Beginning, Verb},
+};
 
 /// One operation, as the tables have it.
 pub struct Operation {
     pub method: Verb,
     pub path: String,
-    pub place: Place,
+    pub beginning: Beginning,
     pub tag: String,
     pub summary: &'static str,
     pub security: Security,
@@ -33,16 +36,16 @@ const ABOUT: &str = "Every endpoint of rescind. A path that has no such method a
     `access_denied` while it is. Any request may be answered by the connection itself, in the form of `OAuthError`: 408 and \
     413 for its body, 500 and 503 for troubles here.";
 
-/// The document of a server with this issuer.
+/// The document of a server that is configured so.
 #[must_use]
-pub fn document(issuer: &str, operations: impl IntoIterator<Item = Operation>) -> OpenApi {
+pub fn document(config: &Config, operations: impl IntoIterator<Item = Operation>) -> OpenApi {
+    let (issuer, root) = (config.issuer.as_str(), config.issuer_origin());
     let (mut components, mut paths, mut tags) = (Components::new(), Paths::new(), BTreeMap::new());
     schemes(&mut components, issuer);
-    let root = root_of(issuer);
     for operation in operations {
         tags.insert(operation.tag.clone(), ());
         let (path, method) = (operation.path.clone(), method(operation.method));
-        let server = (operation.place != Place::Issuer && root != issuer).then(|| Server::new(root));
+        let server = (operation.beginning != Beginning::Issuer && root != issuer).then(|| Server::new(root));
         let mut written = write(operation, &mut components);
         written.servers = server.map(|server| vec![server]);
         add(&mut paths, path, PathItem::new(method, written));
@@ -61,13 +64,6 @@ fn add(paths: &mut Paths, path: String, item: PathItem) {
         Some(known) => known.merge_operations(item),
         None => drop(paths.paths.insert(path, item)),
     }
-}
-
-/// The issuer without its path.
-fn root_of(issuer: &str) -> &str {
-    let after_scheme = issuer.find("://").map_or(0, |place| place + 3);
-    let path = issuer.get(after_scheme..).and_then(|rest| rest.find('/'));
-    path.and_then(|slash| issuer.get(..after_scheme + slash)).unwrap_or(issuer)
 }
 
 fn method(verb: Verb) -> HttpMethod {
@@ -127,15 +123,4 @@ fn keep(components: &mut Components, parts: Vec<Component>) {
 /// The names in braces.
 fn places(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::root_of;
-
-    #[test]
-    fn the_root_is_the_issuer_without_its_path() {
-        assert_eq!(root_of("https://id.example/tenant/a"), "https://id.example");
-        assert_eq!(root_of("https://id.example:8443"), "https://id.example:8443");
-    }
 }

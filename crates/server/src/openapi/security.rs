@@ -26,6 +26,8 @@ pub enum Security {
     InitialAccess,
     /// Nothing.
     Nobody,
+    /// A client that an administrator gave a scope for it: by its own authentication, or by an access token of its own.
+    Privileged,
     /// The token that a client got when it registered itself.
     Registration,
 }
@@ -34,6 +36,7 @@ const BASIC: &str = "client_secret_basic";
 const CERTIFICATE: &str = "client_certificate";
 const ADMINISTRATOR: &str = "administrator";
 const ACCESS_TOKEN: &str = "access_token";
+const CLIENT_TOKEN: &str = "client_access_token";
 const INITIAL_ACCESS: &str = "initial_access_token";
 const REGISTRATION: &str = "registration_access_token";
 const COOKIE: &str = "session_cookie";
@@ -44,7 +47,12 @@ impl Security {
         match self {
             Self::Administrator(_) => Errors::Problem,
             Self::Browser => Errors::Page,
-            Self::AccessToken | Self::Client | Self::InitialAccess | Self::Nobody | Self::Registration => Errors::OAuth,
+            Self::AccessToken
+            | Self::Client
+            | Self::InitialAccess
+            | Self::Nobody
+            | Self::Privileged
+            | Self::Registration => Errors::OAuth,
         }
     }
 
@@ -59,6 +67,7 @@ impl Security {
             Self::Client => vec![one(BASIC), one(CERTIFICATE)],
             Self::InitialAccess => vec![SecurityRequirement::default(), one(INITIAL_ACCESS)],
             Self::Nobody => Vec::new(),
+            Self::Privileged => vec![one(BASIC), one(CERTIFICATE), one(CLIENT_TOKEN)],
             Self::Registration => vec![one(REGISTRATION)],
         }
     }
@@ -84,6 +93,7 @@ pub(super) fn schemes(components: &mut Components, issuer: &str) {
     add(ADMINISTRATOR, SecurityScheme::OAuth2(OAuth2::with_description([Flow::ClientCredentials(flow)], about)));
     let bearers = [
         (ACCESS_TOKEN, "An access token for the issuer, with the scope `openid`."),
+        (CLIENT_TOKEN, "An access token that a client got with its own credentials, with the scope that is needed."),
         (INITIAL_ACCESS, "An initial access token, unless anybody may register (RFC 7591 section 3)."),
         (REGISTRATION, "The registration access token of the client (RFC 7592 section 3)."),
     ];

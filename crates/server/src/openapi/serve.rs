@@ -15,8 +15,9 @@ use super::{Operation, document::document, page::Reference, shape::free_object};
 use crate::{
     admin,
     app::App,
-    endpoint::{Endpoint, endpoint, served},
-    protocol::{self, cors, error::answer, issuer_path, pages, session_api},
+    config::Config,
+    endpoint::{Beginning, Endpoint, endpoint, served},
+    protocol::{self, cors, error::answer, pages, session_api},
 };
 
 /// The two endpoints of this module.
@@ -25,12 +26,14 @@ pub static ENDPOINTS: &[Endpoint] = &[
     endpoint!(Get Issuer "/openapi", "Metadata", Nobody, page, "This document as a page for people.", |it| it.gives_page(200)),
 ];
 
-/// Everything that a server with this issuer serves over the network.
-pub fn operations(issuer: &str) -> impl Iterator<Item = Operation> {
-    let path = issuer_path(issuer);
+/// Everything that a server that is configured so serves over the network.
+pub fn operations(config: &Config) -> impl Iterator<Item = Operation> {
+    let path = config.issuer_path();
     let tables = [protocol::ENDPOINTS, ENDPOINTS].into_iter();
     let endpoints = tables.flat_map(move |table| served(table, path)).map(move |line| line.operation(path));
-    endpoints.chain(session_api::operations()).chain(admin::operations())
+    let for_janssen = config.janssen_prefix.iter().flat_map(protocol::endpoints_for_janssen);
+    let for_janssen = for_janssen.map(|(path, line)| line.operation_at(path, Beginning::Root, "For Janssen's clients"));
+    endpoints.chain(for_janssen).chain(session_api::operations()).chain(admin::operations())
 }
 
 /// The document in both its forms, each written once it is asked for: it does not change while the server runs.
@@ -41,8 +44,7 @@ pub struct Cached {
 }
 
 fn written(app: &App) -> Value {
-    let issuer = &app.config.issuer;
-    serde_json::to_value(document(issuer, operations(issuer))).unwrap_or_else(|why| {
+    serde_json::to_value(document(&app.config, operations(&app.config))).unwrap_or_else(|why| {
         tracing::error!(error = %why, "the description cannot be written");
         Value::Null
     })

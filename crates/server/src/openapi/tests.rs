@@ -16,14 +16,18 @@ use crate::{
     admin,
     app::{App, Opened},
     clock::Clock,
-    config,
+    config::{self, Config},
     pace::Pace,
 };
 
 const METHODS: [&str; 6] = ["DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT"];
 
+fn configured(issuer: &str) -> Config {
+    config::from_toml(&format!("issuer = {issuer:?}\njanssen.prefix = \"/jans-auth/restv1\""), []).unwrap()
+}
+
 fn open(folder: &std::path::Path, issuer: &str) -> Arc<App> {
-    let mut config = config::from_toml(&format!("issuer = {issuer:?}"), []).unwrap();
+    let mut config = configured(issuer);
     config.data_dir = folder.join("data");
     config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     // Opening waits for the writer, which must not be done where futures run.
@@ -32,7 +36,8 @@ fn open(folder: &std::path::Path, issuer: &str) -> Arc<App> {
 }
 
 fn written(issuer: &str) -> Value {
-    serde_json::to_value(document(issuer, operations(issuer))).unwrap()
+    let config = configured(issuer);
+    serde_json::to_value(document(&config, operations(&config))).unwrap()
 }
 
 /// Every operation: its method, its path and what is written of it.

@@ -18,7 +18,12 @@ use crate::{
     openapi::shape::{Members, Shape, text},
     origin,
     peer::{self, Peer},
-    protocol::{certificate, error::ProtocolError, form::Form},
+    protocol::{
+        certificate,
+        error::ProtocolError,
+        form::Form,
+        mount::{Mount, Place},
+    },
 };
 
 /// An authenticated client, or a public one that only said its name.
@@ -54,7 +59,7 @@ pub async fn authenticate(app: &App, parts: &Parts, form: &Form) -> Result<Calle
     let certificate = match &attempt {
         Attempt::Secret { method, secret, .. } => by_secret(client.as_deref(), *method, secret)?,
         // On the heap, for these are large and rare: every request's own future would be as large.
-        Attempt::Assertion { jwt, .. } => Box::pin(by_assertion(app, client.as_deref(), jwt)).await?,
+        Attempt::Assertion { jwt, .. } => Box::pin(by_assertion(app, parts, client.as_deref(), jwt)).await?,
         Attempt::Name { .. } => Box::pin(by_name(app, client.as_deref(), parts)).await?,
     };
     let client = client.ok_or_else(refused)?;
@@ -159,10 +164,16 @@ fn by_secret(client: Option<&Client>, method: ClientAuthMethod, secret: &str) ->
     }
 }
 
-async fn by_assertion(app: &App, client: Option<&Client>, jwt: &str) -> Result<Option<String>, ProtocolError> {
+async fn by_assertion(
+    app: &App,
+    parts: &Parts,
+    client: Option<&Client>,
+    jwt: &str,
+) -> Result<Option<String>, ProtocolError> {
     let client = client.ok_or_else(refused)?;
     let issuer = app.config.issuer.as_str();
-    let token_endpoint = format!("{issuer}/token");
+    // As the client that came this way knows it.
+    let token_endpoint = Mount::of(&parts.extensions).url(&app.config, Place::Token);
     let expected = Expected {
         client_id: &client.id,
         audiences: &[issuer, &token_endpoint],

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::State,
+    extract::{Request, State},
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
@@ -18,12 +18,20 @@ use crate::{
         Description,
         shape::{free_object, list_of, object, text},
     },
-    protocol::{cors, error::answer, feature, mint::STANDARD_SCOPES, session_api},
+    protocol::{
+        cors,
+        error::answer,
+        feature,
+        mint::STANDARD_SCOPES,
+        mount::{Mount, Place},
+    },
 };
 
-/// The metadata document, the same at every well-known path.
-pub async fn metadata(State(app): State<Arc<App>>) -> Response {
-    public(answer(StatusCode::OK, "application/json", describe(&app).to_string()))
+/// The metadata document: the same at every well-known path but one. Under the prefix for Janssen's clients it says where
+/// they find the endpoints, of the same issuer.
+pub async fn metadata(State(app): State<Arc<App>>, request: Request) -> Response {
+    let mount = Mount::of(request.extensions());
+    public(answer(StatusCode::OK, "application/json", describe(&app, mount).to_string()))
 }
 
 /// The keys that our tokens may be signed with.
@@ -57,10 +65,7 @@ fn methods(app: &App, with_public: bool) -> Vec<&'static str> {
         .collect()
 }
 
-fn describe(app: &App) -> Value {
-    let issuer = &app.config.issuer;
-    let at = |path: &str| format!("{issuer}{path}");
-    let algorithms: Vec<&str> = KEY_ALGORITHMS.iter().chain(&SECRET_ALGORITHMS).copied().collect();
+fn scopes(app: &App) -> Vec<String> {
     let mut scopes: Vec<String> = STANDARD_SCOPES.iter().map(|scope| (*scope).to_owned()).collect();
     scopes.retain(|scope| scope != "address" && scope != "phone");
     app.live.look(|_, configuration| {
@@ -70,23 +75,44 @@ fn describe(app: &App) -> Value {
             }
         }
     });
+    scopes
+}
+
+/// Its body has no room for credentials of a client, so they come in the header or by the connection; or as an access token
+/// (RFC 8414 section 2 has `Bearer` where introspection takes one).
+fn global_revocation_methods(app: &App) -> Vec<&'static str> {
+    use ClientAuthMethod::{ClientSecretBasic, SelfSignedTlsClientAuth, TlsClientAuth};
+    let mut possible = methods(app, false);
+    possible.retain(|method| {
+        [ClientSecretBasic, SelfSignedTlsClientAuth, TlsClientAuth].iter().any(|one| one.name() == *method)
+    });
+    possible.push("Bearer");
+    possible
+}
+
+fn describe(app: &App, mount: Mount) -> Value {
+    let at = |place: Place| mount.url(&app.config, place);
+    let algorithms: Vec<&str> = KEY_ALGORITHMS.iter().chain(&SECRET_ALGORITHMS).copied().collect();
     let (all, confidential) = (methods(app, true), methods(app, false));
     let mut document = json!({
-        "issuer": issuer,
-        "authorization_endpoint": at("/authorize"),
-        "token_endpoint": at("/token"),
-        "userinfo_endpoint": at("/userinfo"),
-        "jwks_uri": at("/jwks"),
-        "revocation_endpoint": at("/revoke"),
-        "introspection_endpoint": at("/introspect"),
-        "end_session_endpoint": at("/logout"),
-        "ping_end_session_endpoint": at("/logout"),
-        "ping_revoked_sris_endpoint": at(session_api::REVOKED_SRIS),
-        "ping_session_management_sris_endpoint": at(session_api::SESSIONS),
-        "ping_session_management_users_endpoint": at(session_api::USERS),
-        "pushed_authorization_request_endpoint": at("/par"),
+        "issuer": app.config.issuer,
+        "authorization_endpoint": at(Place::Authorize),
+        "token_endpoint": at(Place::Token),
+        "userinfo_endpoint": at(Place::Userinfo),
+        "jwks_uri": at(Place::Jwks),
+        "revocation_endpoint": at(Place::Revoke),
+        "session_revocation_endpoint": at(Place::RevokeSession),
+        "global_token_revocation_endpoint": at(Place::GlobalTokenRevocation),
+        "global_token_revocation_endpoint_auth_methods_supported": global_revocation_methods(app),
+        "introspection_endpoint": at(Place::Introspect),
+        "end_session_endpoint": at(Place::EndSession),
+        "ping_end_session_endpoint": at(Place::EndSession),
+        "ping_revoked_sris_endpoint": at(Place::RevokedSris),
+        "ping_session_management_sris_endpoint": at(Place::Sessions),
+        "ping_session_management_users_endpoint": at(Place::Users),
+        "pushed_authorization_request_endpoint": at(Place::Par),
         "require_pushed_authorization_requests": false,
-        "scopes_supported": scopes,
+        "scopes_supported": scopes(app),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
@@ -110,7 +136,7 @@ fn describe(app: &App) -> Value {
     if let Some(members) = document.as_object_mut() {
         leave_out_what_is_off(app, members);
         if app.config.registration != Registration::Off && feature::is_on(app, Feature::DynamicRegistration) {
-            members.insert("registration_endpoint".to_owned(), at("/register").into());
+            members.insert("registration_endpoint".to_owned(), at(Place::Register).into());
         }
         if has_certificates(app) {
             members.insert("tls_client_certificate_bound_access_tokens".to_owned(), true.into());
@@ -130,9 +156,11 @@ pub(super) fn describe_metadata(it: Description) -> Description {
 }
 
 /// The members that speak of an endpoint which can be switched off, by how they begin.
-const OF_FEATURES: [(Feature, &[&str]); 4] = [
+const OF_FEATURES: [(Feature, &[&str]); 6] = [
     (Feature::EndSession, &["end_session_endpoint", "ping_end_session_endpoint"]),
+    (Feature::GlobalTokenRevocation, &["global_token_revocation_"]),
     (Feature::Introspection, &["introspection_"]),
+    (Feature::RevokeSession, &["session_revocation_endpoint"]),
     (Feature::RevokeToken, &["revocation_"]),
     (Feature::Userinfo, &["userinfo_endpoint"]),
 ];

@@ -18,7 +18,7 @@ pub struct ProtocolError {
     status: StatusCode,
     code: &'static str,
     description: Cow<'static, str>,
-    challenge: Option<&'static str>,
+    challenge: Option<Cow<'static, str>>,
     retry_after_secs: Option<u32>,
 }
 
@@ -65,17 +65,35 @@ impl ProtocolError {
     /// 401; with a challenge when the client tried HTTP Basic (RFC 6749 section 5.2).
     pub fn invalid_client(description: impl Into<Cow<'static, str>>) -> Self {
         let error = Self::of(StatusCode::UNAUTHORIZED, "invalid_client", description);
-        Self { challenge: Some(r#"Basic realm="rescind", charset="UTF-8""#), ..error }
+        Self { challenge: Some(r#"Basic realm="rescind", charset="UTF-8""#.into()), ..error }
     }
 
     /// 401 for a bearer token that is not good here (RFC 6750 section 3.1).
     pub fn invalid_token(description: impl Into<Cow<'static, str>>) -> Self {
         let error = Self::of(StatusCode::UNAUTHORIZED, "invalid_token", description);
-        Self { challenge: Some(r#"Bearer realm="rescind", error="invalid_token""#), ..error }
+        Self { challenge: Some(r#"Bearer realm="rescind", error="invalid_token""#.into()), ..error }
     }
 
     pub fn access_denied(description: impl Into<Cow<'static, str>>) -> Self {
         Self::of(StatusCode::FORBIDDEN, "access_denied", description)
+    }
+
+    /// 403 for a bearer token that is good, but not for this (RFC 6750 section 3.1); the challenge names the scope.
+    pub fn insufficient_scope(scope: &'static str) -> Self {
+        let description = format!("the access token is not a client's own one with the scope `{scope}`");
+        let error = Self::of(StatusCode::FORBIDDEN, "insufficient_scope", description);
+        let challenge = format!(r#"Bearer realm="rescind", error="insufficient_scope", scope="{scope}""#);
+        Self { challenge: Some(challenge.into()), ..error }
+    }
+
+    /// 404: nobody is meant. OAuth has no code for it.
+    pub fn unknown_subject() -> Self {
+        Self::of(StatusCode::NOT_FOUND, "unknown_subject", "there is no such user here")
+    }
+
+    /// 422: it is not clear who is meant. OAuth has no code for it.
+    pub fn ambiguous_subject(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(StatusCode::UNPROCESSABLE_ENTITY, "ambiguous_subject", description)
     }
 
     /// 503 with `Retry-After`: nothing was done, or it is not known; the same request may be sent again (RFC 7009 section
@@ -125,8 +143,8 @@ impl IntoResponse for ProtocolError {
         let body = json!({ "error": self.code, "error_description": self.description }).to_string();
         let mut response = json_response(self.status, body);
         let headers = response.headers_mut();
-        if let Some(challenge) = self.challenge {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        if let Some(challenge) = self.challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(secs) = self.retry_after_secs {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));

@@ -37,10 +37,12 @@ use crate::{
         shape::{Shape, maybe, number, object, text},
     },
     protocol::{
+        bearer,
         error::{ProtocolError, empty, json_response},
         feature,
         form::read_body,
         mint::insert,
+        privileged,
         register::initial_access::{Leave, Stored},
     },
 };
@@ -191,11 +193,6 @@ fn invalid_token() -> ProtocolError {
     ProtocolError::invalid_token("the token is unknown or was revoked")
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
 /// The initial access token that was presented; `None` where none is needed.
 async fn leave_to_register(app: &App, headers: &HeaderMap) -> Result<Option<Leave>, ProtocolError> {
     match app.config.registration {
@@ -203,7 +200,7 @@ async fn leave_to_register(app: &App, headers: &HeaderMap) -> Result<Option<Leav
         Registration::InitialAccessToken => {}
         Registration::Off => return Err(switched_off()),
     }
-    let presented = bearer(headers).ok_or_else(invalid_token)?;
+    let presented = bearer::find(headers).ok_or_else(invalid_token)?;
     initial_access::find(app, presented).await?.map(Some).ok_or_else(invalid_token)
 }
 
@@ -218,7 +215,7 @@ fn own_client(app: &App, id: &str, headers: &HeaderMap) -> Result<Own, ProtocolE
     if app.config.registration == Registration::Off {
         return Err(switched_off());
     }
-    let token = bearer(headers).ok_or_else(invalid_token)?;
+    let token = bearer::find(headers).ok_or_else(invalid_token)?;
     let client = app.live.client(id);
     // The comparison is made for an unknown client too, so that time does not tell who is registered.
     let expected = client.as_ref().and_then(|client| client.registration_hash).unwrap_or(Hash([0; 32]));
@@ -301,13 +298,16 @@ fn check_identity(client: &Client, members: &Map<String, Value>) -> Result<(), P
 }
 
 /// The scopes that a client may give to itself: the usual ones, and those of APIs. With client_credentials the latter need
-/// nobody's consent, so whoever hands out initial access tokens decides about that.
+/// nobody's consent, so whoever hands out initial access tokens decides about that. Those by which a client may end what is
+/// not its own are an administrator's to give, even if an API has one of the same name; they are left out, as any that is
+/// not known, and the answer says what is left (RFC 7591 section 3.2.1).
 fn known_scopes(app: &App) -> Vec<String> {
     let of_apis: Vec<String> = app
         .live
         .look(|_, configuration| configuration.apis.values().flat_map(|api| api.scopes.iter().cloned()).collect());
     let usual = USUAL_SCOPES.into_iter().map(str::to_owned);
-    usual.chain(of_apis.into_iter().filter(|scope| !scope.starts_with(OWN_SCOPES))).collect()
+    let is_given = |scope: &String| scope.starts_with(OWN_SCOPES) || privileged::SCOPES.contains(&scope.as_str());
+    usual.chain(of_apis.into_iter().filter(|scope| !is_given(scope))).collect()
 }
 
 /// The scopes a client gets: of those it asks for, what it may have; what it was given by an administrator it keeps as

@@ -1,17 +1,19 @@
-//! Which path is what: one table, from which the router and the description of the endpoints are built. The metadata
-//! document says the same.
+//! Which path is what: one table, from which the router and the description of the endpoints are built. What clients are told
+//! of it in the metadata document stands in [`Place`].
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Extension, Router};
 
 use crate::{
     app::App,
+    config::JanssenPrefix,
     endpoint::{self, Endpoint, endpoint},
     openapi::shape::text,
     protocol::{
-        account, authorize, consent, cors, discovery, end_session, health, introspect, pages, par, register, revoke,
-        session_api, sign_in, token, userinfo,
+        account, authorize, consent, cors, discovery, end_session, global_token_revocation, health, introspect,
+        mount::{Mount, Place},
+        pages, par, register, revoke, revoke_session, session_api, sign_in, token, userinfo,
     },
     runtime_log,
 };
@@ -61,6 +63,10 @@ pub static ENDPOINTS: &[Endpoint] = &[
         "Takes back a token and its grant (RFC 7009).", revoke::describe),
     endpoint!(Options Issuer "/revoke", TOKENS, Nobody, cors::preflight,
         "Answers a browser's preflight.", |it| it.gives_nothing(204)),
+    endpoint!(Post Issuer "/revoke_session", TOKENS, Privileged, revoke_session::revoke,
+        "Ends the sessions of a user, named by an attribute, as Janssen has it.", revoke_session::describe),
+    endpoint!(Post Issuer "/global-token-revocation", TOKENS, Privileged, global_token_revocation::revoke,
+        "Ends everything of a user (draft-parecki-oauth-global-token-revocation).", global_token_revocation::describe),
     endpoint!(Post Issuer "/register", REGISTRATION, InitialAccess, register::register,
         "Registers a client (RFC 7591).", register::describe_register),
     endpoint!(Get Issuer "/register/{client_id}", REGISTRATION, Registration, register::read,
@@ -90,31 +96,33 @@ pub static ENDPOINTS: &[Endpoint] = &[
         "Metrics in Prometheus' form, for the addresses in `metrics_allow`.", |it| it.gives_text(200).gives_text(403)),
 ];
 
-/// The endpoints, under the path of the issuer.
+/// The endpoints, under the path of the issuer and, where one is configured, under the prefix for Janssen's clients.
 pub fn router(app: &Arc<App>) -> Router {
-    let path = issuer_path(&app.config.issuer);
+    let path = app.config.issuer_path();
     let sessions = runtime_log::logged(app, session_api::routes());
     let sessions = if path.is_empty() { sessions } else { Router::new().nest(path, sessions) };
-    endpoint::router(ENDPOINTS, path).merge(sessions).with_state(app.clone())
+    let mut router = endpoint::router(ENDPOINTS, path).merge(sessions);
+    if let Some(prefix) = &app.config.janssen_prefix {
+        let for_janssen = endpoint::router_at(endpoints_for_janssen(prefix));
+        router = router.merge(for_janssen.layer(Extension(Mount::Janssen)));
+    }
+    router.with_state(app.clone())
+}
+
+/// The same endpoints where a client written for Janssen looks for them. The pages that people see stay where they are.
+pub fn endpoints_for_janssen(prefix: &JanssenPrefix) -> impl Iterator<Item = (String, &'static Endpoint)> {
+    let told = ENDPOINTS.iter().filter_map(move |line| {
+        let path = Place::find(line.path)?.janssen_path()?;
+        Some((format!("{}{path}", prefix.as_str()), line))
+    });
+    let metadata = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
+    let metadata = metadata.into_iter().filter_map(move |path| {
+        let line = ENDPOINTS.iter().find(|line| line.path == path)?;
+        Some((format!("{}{path}", prefix.parent()), line))
+    });
+    told.chain(metadata)
 }
 
 async fn assets(axum::extract::Path(name): axum::extract::Path<String>) -> axum::response::Response {
     pages::assets(&name)
-}
-
-/// The path of the issuer, empty for none.
-pub(crate) fn issuer_path(issuer: &str) -> &str {
-    let after_scheme = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
-    after_scheme.find('/').and_then(|slash| after_scheme.get(slash..)).unwrap_or("")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::issuer_path;
-
-    #[test]
-    fn the_path_of_an_issuer_is_what_follows_its_host() {
-        assert_eq!(issuer_path("https://id.example"), "");
-        assert_eq!(issuer_path("https://id.example/tenant/a"), "/tenant/a");
-    }
 }

@@ -16,7 +16,6 @@ use crate::{
     app::App,
     config::{LogField, LogLevel},
     peer::{Peer, client_address},
-    protocol::issuer_path,
 };
 
 /// Where the session endpoints lie, under the path of the issuer.
@@ -34,7 +33,7 @@ pub fn logged(app: &Arc<App>, endpoints: Router<Arc<App>>) -> Router<Arc<App>> {
 async fn answered(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     // Nesting has taken the issuer's path away.
-    let endpoint = format!("{}{}", issuer_path(&app.config.issuer), path_and_query(&head.uri));
+    let endpoint = format!("{}{}", app.config.issuer_path(), path_and_query(&head.uri));
     let mut call = Call::of(app, &head, endpoint);
     let response = next.run(Request::from_parts(head, body)).await;
     let caller = response.extensions().get::<LoggedCaller>();
@@ -44,7 +43,7 @@ async fn answered(State(app): State<Arc<App>>, request: Request, next: Next) -> 
 
 /// Writes the line of a request that was refused before it reached a router, if it was for a session endpoint.
 pub fn refused(app: &Arc<App>, head: &Parts, status: StatusCode) {
-    let within = head.uri.path().strip_prefix(issuer_path(&app.config.issuer));
+    let within = head.uri.path().strip_prefix(app.config.issuer_path());
     if within.is_some_and(|path| path.starts_with(ENDPOINTS)) {
         Call::of(app.clone(), head, path_and_query(&head.uri).to_owned()).end(None, Some(status), None);
     }

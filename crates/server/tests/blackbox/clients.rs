@@ -87,6 +87,30 @@ async fn authlib_signs_in_revokes_and_is_refused() -> Result<()> {
     run(command, &server).await
 }
 
+/// As it is at a Janssen server: the document and the endpoints have a path that the issuer has not.
+#[tokio::test]
+async fn every_client_finds_its_way_from_the_discovery_document_of_a_janssen_server() -> Result<()> {
+    let Some(parts) = parts::find() else { return Ok(()) };
+    let key = SigningKey::generate(Algorithm::Es256)?;
+    let keys = json!({ "keys": [key.public_jwk()] });
+    let mut authlib = Command::new(parts.join("python/bin/python"));
+    authlib.arg("-B").arg(programs().join("authlib_client.py"));
+    let mut oauth4webapi = node("oauth4webapi.mjs");
+    oauth4webapi.env("CLIENT_JWK", private_jwk(&key)?.to_string());
+    for (mut command, members) in [
+        (node("openid_client.mjs"), json!({})),
+        (oauth4webapi, json!({ "auth_method": "private_key_jwt", "jwks": keys })),
+        (authlib, json!({})),
+    ] {
+        let server = Server::start_with("janssen.prefix = \"/jans-auth/restv1\"").await?;
+        let subject = Subject::add(&server, members).await?;
+        subject.tell(&mut command);
+        command.env("DISCOVERY", format!("{}/jans-auth/.well-known/openid-configuration", server.issuer));
+        run(command, &server).await?;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn openidconnect_over_tls_signs_in_revokes_and_is_refused() -> Result<()> {
     let Some(parts) = parts::find() else { return Ok(()) };

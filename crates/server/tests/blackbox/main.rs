@@ -3,6 +3,7 @@
 mod application;
 mod clients;
 mod openapi;
+mod others_access;
 mod parts;
 mod person;
 mod registration;

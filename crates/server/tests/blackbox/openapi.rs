@@ -17,9 +17,9 @@ use crate::{
     server::{Server, Setup},
 };
 
-/// Anybody may register, and nobody is slowed down.
+/// Anybody may register, nobody is slowed down, and the endpoints are served to Janssen's clients as well.
 const LINES: &str = "development = true\nregistration = \"open\"\n[limits]\nsign_in_attempts_per_minute = 10000\n\
-                     sign_ins_begun_per_minute = 10000";
+                     sign_ins_begun_per_minute = 10000\n[janssen]\nprefix = \"/jans-auth/restv1\"";
 
 /// What is looked at in every answer: all that schemathesis knows but `positive_data_acceptance`, since a request that fits
 /// its schema may name what is unknown or taken, and `object_level_authorization`, which needs two kinds of callers.
@@ -50,7 +50,8 @@ async fn every_endpoint_answers_as_its_description_says() -> Result<()> {
     let server = Server::start_as(Setup { lines: LINES, log: "warn", ..Setup::default() }).await?;
     let admin = json!({ "redirect_uris": [], "grant_types": ["client_credentials"], "scopes": ["rescind:write"] });
     let admin = Application::add(&server, admin).await?;
-    let more = json!({ "first_party": true, "session_revocation_api": true, "session_management_api": true });
+    let scopes = ["openid", "profile", "email", "orders:read", "revoke_session", "global_token_revocation"];
+    let more = json!({ "first_party": true, "session_revocation_api": true, "session_management_api": true, "scopes": scopes });
     let subject = Subject::add(&server, more).await?;
     // So that there is an entry to look at.
     let order = json!({ "target": { "kind": "client", "client": subject.app.id } });

@@ -178,6 +178,28 @@ async fn a_client_that_gives_a_scope_up_loses_what_it_holds() -> Result<()> {
 }
 
 #[tokio::test]
+async fn no_client_gives_itself_power_over_others_but_it_keeps_what_it_was_given() -> Result<()> {
+    const POWERS: [&str; 3] = ["revoke_session", "global_token_revocation", "revoke_any_token"];
+    let server = Server::start_with(OPEN).await?;
+    // Not even if an API happens to have scopes of these names.
+    let api = json!({ "audience": "https://orders.example", "name": "Orders", "scopes": POWERS });
+    server.administer(Method::POST, "/apis", &api).await?;
+    let wanted = format!("openid {}", POWERS.join(" "));
+    let answer = register(&server, None, &metadata_with("scope", json!(wanted))).await?;
+    let client = Registered::of(&server, &answer)?;
+    assert_eq!(answer.body["scope"], "openid");
+    let changed = client.manage(Method::PUT, &client.update("scope", json!(wanted))).await?;
+    assert_eq!(changed.succeeds()["scope"], "openid");
+    let given = json!({ "scopes": ["openid", "revoke_session"] });
+    server.administer(Method::PATCH, &format!("/clients/{}", client.app.id), &given).await?;
+    let changed = client.manage(Method::PUT, &client.update("scope", json!(wanted))).await?;
+    assert_eq!(changed.succeeds()["scope"], "openid revoke_session");
+    let fields = [("user_criterion_key", "uid"), ("user_criterion_value", "ada")];
+    assert_eq!(client.app.post("/revoke_session", &fields).await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_change_of_method_brings_the_secret_it_needs() -> Result<()> {
     let server = Server::start_with(OPEN).await?;
     let answer = register(&server, None, &metadata_with("token_endpoint_auth_method", json!("none"))).await?;

@@ -80,6 +80,10 @@ async fn no_acknowledged_revocation_is_lost_by_a_hundred_kills_while_others_are_
     let Known { earlier: Certain { dead, alive }, .. } = std::mem::take(&mut *known.lock());
     all_are(&server, &robot, &dead, false).await;
     all_are(&server, &robot, &alive, true).await;
+    // The record of an order is written with its entry, or neither is: however the server was killed.
+    let trail = tokio::task::block_in_place(|| place.run(&["audit", "verify", "--output", "json"])).unwrap();
+    let trail: serde_json::Value = serde_json::from_str(&trail).unwrap();
+    assert!(trail["revocations"].as_u64().unwrap() >= dead.len() as u64, "{trail}");
     let (least, all) = (in_flight_at_kills.iter().min().unwrap(), in_flight_at_kills.iter().sum::<usize>());
     report(&format!(
         "{kills} kills in {:.1?}: {} revocations acknowledged and in force, {all} in flight at the kills (at least {least}); \

@@ -13,14 +13,14 @@ use axum::{body::Body, http::Request};
 use http_body_util::BodyExt;
 use rescind::{
     app::{App, Opened},
-    background,
+    audit, background,
     clock::{Clock, fresh_id, random},
     config, deliveries,
     pace::Pace,
 };
 use rescind_ledger::{
     AccessToken, Authentication, Client, ClientChange, Code, Door, Grant, Hash, Initiator, Kind, Lane, LedgerError,
-    Minted, RefreshToken, Secret, Session, SessionValidation, SignIn, Ticket, Timestamp, User,
+    Minted, NewSetting, RefreshToken, Secret, Session, SessionValidation, SignIn, Ticket, Timestamp, User,
 };
 use rescind_store::Sqlite;
 use serde_json::{Value, json};
@@ -78,7 +78,16 @@ impl World {
         let opened = Opened::open(config, Clock::Manual(clock.clone()), Pace::Free).unwrap();
         let (app, _writer) = opened.start().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { app, runtime, clock, folder }
+        let world = Self { app, runtime, clock, folder };
+        let retention = NewSetting {
+            name: "auditRetentionDays".to_owned(),
+            value: Some(json!(1)),
+            expected_version: None,
+            initiator: Initiator::System("setup".to_owned()),
+            note: None,
+        };
+        world.submit(move |door| door.change_setting(&retention, |_, _| Ok(()))).wait().unwrap();
+        world
     }
 
     pub(crate) fn wait(&self, span: Duration) {
@@ -116,6 +125,7 @@ impl World {
         self.runtime.block_on(async {
             deliveries::dispatch(&self.app).await.unwrap();
             background::time_out_sessions(&self.app).await.unwrap();
+            audit::heads::sign(&self.app).await.unwrap();
             background::sweep(&self.app).await.unwrap();
         });
     }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail here, in its supporting functions too")]
 
+mod audit;
 mod commands;
 mod endings;
 mod world;

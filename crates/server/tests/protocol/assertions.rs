@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
+use reqwest::RequestBuilder;
 use rescind::clock::{Clock, fresh_id};
 use rescind_jose::{Algorithm, Kind, SigningKey};
 use serde_json::{Value, json};
@@ -27,9 +28,14 @@ fn with(app: &Application<'_>, member: &str, value: Value) -> Value {
 }
 
 pub(crate) async fn token(app: &Application<'_>, assertion: &str) -> Result<Answer> {
+    Answer::of(assertion_request(app.server, &format!("{}/token", app.server.issuer), assertion)).await
+}
+
+/// Asks for a token at some address.
+pub(crate) fn assertion_request(server: &Server, url: &str, assertion: &str) -> RequestBuilder {
     let fields =
         [("grant_type", "client_credentials"), ("client_assertion_type", TYPE), ("client_assertion", assertion)];
-    Answer::of(app.server.http.post(format!("{}/token", app.server.issuer)).form(&fields)).await
+    server.http.post(url).form(&fields)
 }
 
 async fn keyed<'a>(server: &'a Server, key: &SigningKey) -> Result<Application<'a>> {

@@ -146,6 +146,30 @@ async fn a_certificate_that_the_client_registered_needs_no_authority_and_no_othe
     Ok(())
 }
 
+/// Its body has no room for the client's name.
+#[tokio::test]
+async fn a_certificate_speaks_for_a_client_at_global_token_revocation_too() -> Result<()> {
+    let (authority, signer) = (Authority::make()?, Signer::make()?);
+    let server = with_tls(&authority, &signer).await?;
+    let (right, wrong) = (Shown::make(NAME, None)?, Shown::make(NAME, None)?);
+    let mut members = machine(&self_signed(&right));
+    members["scopes"] = json!(["global_token_revocation"]);
+    let app = Application::add(&server, members).await?;
+    let url = format!("{}/global-token-revocation?client_id={}", server.issuer, app.id);
+    let body = json!({ "sub_id": { "format": "email", "email": "ada@example.com" } });
+    for (shown, status) in [(Some(&right), 204), (Some(&wrong), 401), (None, 401)] {
+        let answer = Answer::of(caller(&authority, shown)?.post(&url).json(&body)).await?;
+        assert_eq!(answer.status, status, "{}", answer.text);
+    }
+    let token = Answer::of(token(&caller(&authority, Some(&right))?, &app)).await?.text("access_token")?;
+    let url = format!("{}/global-token-revocation", server.issuer);
+    for (shown, status) in [(Some(&right), 204), (Some(&wrong), 401), (None, 401)] {
+        let asked = caller(&authority, shown)?.post(&url).json(&body).bearer_auth(&token);
+        assert_eq!(Answer::of(asked).await?.status, status, "a token bound to a certificate needs it");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_token_bound_to_a_certificate_is_worth_nothing_without_it() -> Result<()> {
     let (authority, signer) = (Authority::make()?, Signer::make()?);

@@ -70,7 +70,7 @@ async fn whatever_is_advertised_answers_and_no_list_is_empty() -> Result<()> {
         assert!(url.starts_with(&server.issuer), "{name} is elsewhere");
         endpoints += 1;
     }
-    assert_eq!(endpoints, 13, "{}", metadata.text);
+    assert_eq!(endpoints, 15, "{}", metadata.text);
     assert_eq!(members["code_challenge_methods_supported"], serde_json::json!(["S256"]));
     assert_eq!(members["authorization_response_iss_parameter_supported"], true);
     Ok(())

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use crate::{
     application::{Answer, Application},
     browsing::{address, go, open, part, redeem},
-    devices,
+    devices, global_token_revocation,
     person::Person,
+    revoke_session::permitted,
     server::{PASSWORD, Server, USER_NAME},
 };
 
@@ -26,13 +27,15 @@ enum Way {
     DeviceSwitchedOff,
     AccessTokenRevoked,
     RefreshTokenRevoked,
+    SessionsRevoked,
+    EverythingRevoked,
     /// The last for its client.
     ClientRemoved,
     /// The last for its user.
     UserRemoved,
 }
 
-const WAYS: [Way; 13] = [
+const WAYS: [Way; 15] = [
     Way::RefreshTokenReuse,
     Way::CodeReplay,
     Way::Logout,
@@ -44,6 +47,8 @@ const WAYS: [Way; 13] = [
     Way::DeviceSwitchedOff,
     Way::AccessTokenRevoked,
     Way::RefreshTokenRevoked,
+    Way::SessionsRevoked,
+    Way::EverythingRevoked,
     Way::ClientRemoved,
     Way::UserRemoved,
 ];
@@ -110,6 +115,10 @@ impl Way {
             Self::AccessTokenRevoked | Self::RefreshTokenRevoked => {
                 (grant, "user_request", json!({ "kind": "client", "id": app.id }))
             }
+            Self::SessionsRevoked => (session, "user_request", json!({ "kind": "client", "id": "revoke_session" })),
+            Self::EverythingRevoked => {
+                (user, "user_request", json!({ "kind": "client", "id": "global_token_revocation" }))
+            }
         }
     }
 
@@ -124,6 +133,17 @@ impl Way {
             }
             Self::AccessTokenRevoked => ensure!(app.revoke(&held.access, None).await?.status == 200),
             Self::RefreshTokenRevoked => ensure!(app.revoke(&held.refresh, None).await?.status == 200),
+            Self::SessionsRevoked => {
+                let desk = permitted(app.server, "revoke_session").await?;
+                let user = held.user.as_str().context("no sub")?;
+                let fields = [("user_criterion_key", "sub"), ("user_criterion_value", user)];
+                ensure!(desk.post("/revoke_session", &fields).await?.status == 200);
+            }
+            Self::EverythingRevoked => {
+                let guard = permitted(app.server, global_token_revocation::SCOPE).await?;
+                let sub_id = json!({ "format": "iss_sub", "iss": app.server.issuer, "sub": held.user });
+                global_token_revocation::is_done(&global_token_revocation::ask(&guard, &sub_id).await?);
+            }
             _ => {
                 let (method, path, body) = self.order(app, held)?;
                 app.server.administer(method, &path, &body).await?;
@@ -150,6 +170,19 @@ impl Way {
             other => anyhow::bail!("{other:?} is nobody's order"),
         };
         Ok((Method::PATCH, change.0, change.1))
+    }
+
+    /// Which client asked, and from where; an administrator came by the socket.
+    fn comes_from(self, app: &Application<'_>) -> (Value, Value) {
+        match self {
+            Self::RefreshTokenReuse | Self::CodeReplay | Self::AccessTokenRevoked | Self::RefreshTokenRevoked => {
+                (json!(app.id), json!("127.0.0.1"))
+            }
+            Self::SessionsRevoked => (json!("revoke_session"), json!("127.0.0.1")),
+            Self::EverythingRevoked => (json!("global_token_revocation"), json!("127.0.0.1")),
+            Self::Logout => (Value::Null, json!("127.0.0.1")),
+            _ => (Value::Null, Value::Null),
+        }
     }
 
     /// The refresh token that was good a moment before the ending.
@@ -179,6 +212,16 @@ async fn entries(server: &Server) -> Result<Vec<Value>> {
     shown["items"].as_array().cloned().context("no items")
 }
 
+/// The one record of the order that wrote an entry.
+async fn record(server: &Server, entry: &Value) -> Result<Value> {
+    let orders = server.administer(Method::GET, "/audit?action=order&outcome=ended&limit=200", &Value::Null).await?;
+    let orders = orders["items"].as_array().context("no items")?;
+    let mut of_entry = orders.iter().filter(|record| record["position"] == entry["position"]);
+    let record = of_entry.next().context("no record")?.clone();
+    ensure!(of_entry.next().is_none(), "two records of one ending");
+    Ok(record)
+}
+
 /// Whatever was done to the person and the device is undone for the next way.
 async fn set_right(server: &Server, held: &Held) -> Result<()> {
     let user = json!({ "enabled": true, "user_name": USER_NAME, "password": PASSWORD });
@@ -205,6 +248,12 @@ async fn every_ending_that_nobody_ordered_is_one_entry_with_its_reason_and_initi
         let (entry, (target, reason, initiator)) = (&after[0], way.writes(&app, &held));
         let written = (&entry["target"], &entry["reason"], &entry["initiator"]);
         assert_eq!(written, (&target, &json!(reason), &initiator), "{way:?}");
+        let record = record(&server, entry).await?;
+        let told = (&record["target"], &record["reason"], &record["actor"], &record["at"]);
+        assert_eq!(told, (&target, &json!(reason), &initiator, &entry["time"]), "{way:?}");
+        assert!(record["correlation_id"].is_string(), "{way:?}: {record}");
+        let (client, ip) = way.comes_from(&app);
+        assert_eq!((&record["client"], &record["ip"]), (&client, &ip), "{way:?}");
         way.is_over(&app, &held, &refresh_token).await?;
         assert_eq!(entries(&server).await?.len(), after.len(), "{way:?}: trying what is dead writes nothing more");
         if way != Way::UserRemoved {

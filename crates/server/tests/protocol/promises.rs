@@ -154,6 +154,17 @@ async fn listings(server: &Server, heard: &mut Heard) -> Result<()> {
         answer.succeeds();
         heard.hear(path, &answer);
     }
+    let mut after = 0;
+    loop {
+        let path = format!("/audit/records?after={after}&limit=500");
+        let page = Answer::of(server.admin.get(format!("http://localhost/admin/v1{path}"))).await?;
+        heard.hear(&path, &page);
+        let records = page.succeeds()["items"].as_array().context("no records")?;
+        match records.last().filter(|_| records.len() == 500) {
+            Some(last) => after = last["seq"].as_u64().context("no number")?,
+            None => break,
+        }
+    }
     heard.hear("/metrics", &Answer::of(server.http.get(format!("{}/metrics", server.issuer))).await?);
     Ok(())
 }

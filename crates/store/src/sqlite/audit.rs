@@ -1,6 +1,6 @@
 //! The audit trail in its table: where it ends, and how its beginning is forgotten.
 
-use rescind_ledger::{AuditHead, Timestamp};
+use rescind_ledger::{AuditHead, ForgottenAudit, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::cells::Cells;
@@ -14,21 +14,45 @@ pub(super) fn head(connection: &Connection) -> rusqlite::Result<AuditHead> {
 }
 
 /// The last record that was forgotten.
-pub(super) fn floor(connection: &Connection) -> rusqlite::Result<AuditHead> {
+fn floor(connection: &Connection) -> rusqlite::Result<AuditHead> {
     let sql = "SELECT audit_floor_seq, audit_floor_hash FROM meta";
     connection.prepare_cached(sql)?.query_row([], |row| Cells::of(row).audit_head())
 }
 
+/// The last record that was forgotten and the last there is, by one statement: as of one moment.
+pub(super) fn span(connection: &Connection) -> rusqlite::Result<(AuditHead, AuditHead)> {
+    let sql = "SELECT audit_floor_seq, audit_floor_hash, ifnull(seq, audit_floor_seq), ifnull(hash, audit_floor_hash) \
+               FROM meta LEFT JOIN (SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1)";
+    connection.prepare_cached(sql)?.query_row([], |row| {
+        let mut cells = Cells::of(row);
+        Ok((cells.audit_head()?, cells.audit_head()?))
+    })
+}
+
 /// Removes the oldest records, as far as a signed head vouches for them: it must stay to be compared with what follows.
-pub(super) fn forget(connection: &Connection, before: Timestamp, limit: u32) -> rusqlite::Result<u64> {
-    let sql = "SELECT seq, hash FROM audit WHERE seq = (SELECT max(seq) FROM (SELECT seq FROM audit WHERE at < ?1 \
-               AND seq <= (SELECT ifnull(max(seq), 0) FROM audit_heads) ORDER BY seq LIMIT ?2))";
-    let mut statement = connection.prepare_cached(sql)?;
-    let read = |row: &rusqlite::Row<'_>| Cells::of(row).audit_head();
-    let Some(last) = statement.query_row(params![before.0, limit], read).optional()? else { return Ok(0) };
+///
+/// Only the first `limit` records are looked at: a search for old ones among all would read the whole trail whenever none is.
+pub(super) fn forget(connection: &Connection, before: Timestamp, limit: u32) -> rusqlite::Result<ForgottenAudit> {
+    let sql = "SELECT seq, hash, at < ?1 AND seq <= (SELECT ifnull(max(seq), 0) FROM audit_heads) FROM audit \
+               ORDER BY seq LIMIT ?2";
+    let mut last = None;
+    {
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params![before.0, limit])?;
+        while let Some(row) = rows.next()? {
+            let mut cells = Cells::of(row);
+            let head = cells.audit_head()?;
+            if !cells.take::<bool>()? {
+                break;
+            }
+            last = Some(head);
+        }
+    }
+    let Some(last) = last else { return Ok(ForgottenAudit::default()) };
     let seq = last.seq.cast_signed();
     let raise = "UPDATE meta SET audit_floor_seq = ?1, audit_floor_hash = ?2";
     connection.prepare_cached(raise)?.execute(params![seq, last.hash.0])?;
     connection.prepare_cached("DELETE FROM audit_heads WHERE seq < ?1")?.execute([seq])?;
-    Ok(connection.prepare_cached("DELETE FROM audit WHERE seq <= ?1")?.execute([seq])? as u64)
+    let rows = connection.prepare_cached("DELETE FROM audit WHERE seq <= ?1")?.execute([seq])?;
+    Ok(ForgottenAudit { rows: rows as u64, last: Some(last.seq) })
 }

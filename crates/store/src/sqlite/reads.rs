@@ -197,6 +197,10 @@ impl Reads for SqliteReads {
         self.find("name_hash = ?1", [hash.0])
     }
 
+    async fn find_users_by_email(&self, email: &str, limit: u32) -> Result<Vec<User>, StoreError> {
+        self.each("WHERE folded_email = ?1 ORDER BY id LIMIT ?2", rusqlite::params![email.to_lowercase(), limit])
+    }
+
     async fn due_sessions(&self, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError> {
         self.each("WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2", rusqlite::params![now.0, limit])
     }
@@ -263,15 +267,21 @@ impl Reads for SqliteReads {
         self.each("WHERE seq > ?1 ORDER BY seq LIMIT ?2", rusqlite::params![seq.cast_signed(), limit])
     }
 
+    async fn audit_before(&self, seq: Option<u64>, limit: u32) -> Result<Vec<AuditRecord>, StoreError> {
+        let before = seq.map_or(i64::MAX, u64::cast_signed);
+        self.each("WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2", rusqlite::params![before, limit])
+    }
+
     async fn audit_span(&self) -> Result<(AuditHead, AuditHead), StoreError> {
-        self.read(|connection| {
-            let floor = audit::floor(connection).within("meta")?;
-            Ok((floor, audit::head(connection).within("audit")?))
-        })
+        self.read(|connection| audit::span(connection).within("audit"))
     }
 
     async fn signed_heads(&self, seq: u64, limit: u32) -> Result<Vec<SignedHead>, StoreError> {
         self.each("WHERE seq > ?1 ORDER BY seq LIMIT ?2", rusqlite::params![seq.cast_signed(), limit])
+    }
+
+    async fn newest_signed_head(&self) -> Result<Option<SignedHead>, StoreError> {
+        Ok(self.each("ORDER BY seq DESC LIMIT 1", [])?.pop())
     }
 
     async fn setting_changes(

@@ -1,9 +1,9 @@
 //! The one write transaction: the ledger's verbs in SQL.
 
 use rescind_ledger::{
-    AccessToken, Api, AuditHead, AuditRecord, Authentication, Client, Code, Consent, Device, Entry, Grant, Hash,
-    HorizonFact, Initiator, Mark, Position, PushedRequest, RefreshToken, Sealed, Session, SessionClock, SettingChange,
-    SignedHead, StoreError, Swept, Target, Timestamp, Tx, Use, User,
+    AccessToken, Api, AuditHead, AuditRecord, Authentication, Client, Code, Consent, Device, Entry, ForgottenAudit,
+    Grant, Hash, HorizonFact, Initiator, Mark, Position, PushedRequest, RefreshToken, Sealed, Session, SessionClock,
+    SettingChange, SignedHead, StoreError, Swept, Target, Timestamp, Tx, Use, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::Serialize;
@@ -191,7 +191,7 @@ impl Tx for SqliteTx<'_> {
         )
     }
 
-    fn forget_audit(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    fn forget_audit(&mut self, before: Timestamp, limit: u32) -> Result<ForgottenAudit, StoreError> {
         self.attempt("audit", |connection| audit::forget(connection, before, limit))
     }
 
@@ -424,9 +424,10 @@ impl Tx for SqliteTx<'_> {
     fn put_user(&mut self, user: &User) -> Result<(), StoreError> {
         let folded = user.user_name.to_lowercase();
         self.insert::<User>(
-            "INSERT INTO users (id, user_name, folded_name, name_hash, email, display_name, password_hash, enabled, created_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO UPDATE SET user_name = excluded.user_name, \
-             folded_name = excluded.folded_name, name_hash = excluded.name_hash, email = excluded.email, display_name = excluded.display_name, \
+            "INSERT INTO users (id, user_name, folded_name, name_hash, email, folded_email, display_name, password_hash, enabled, \
+             created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO UPDATE SET \
+             user_name = excluded.user_name, folded_name = excluded.folded_name, name_hash = excluded.name_hash, \
+             email = excluded.email, folded_email = excluded.folded_email, display_name = excluded.display_name, \
              password_hash = excluded.password_hash, enabled = excluded.enabled, created_at = excluded.created_at",
             params![
                 user.id,
@@ -434,6 +435,7 @@ impl Tx for SqliteTx<'_> {
                 folded,
                 Hash::of(&folded).0,
                 user.email,
+                user.email.as_deref().map(str::to_lowercase),
                 user.display_name,
                 user.password_hash,
                 user.enabled,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use rescind_ledger::{Store, StoreError};
-use rescind_store::{DataDir, Sqlite};
+use rescind_store::{DataDir, Sqlite, find_audit_head, keep_audit_head};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -27,6 +27,24 @@ fn only_the_owner_may_read_what_is_kept() {
     for file in [dir.database(), beside("-wal"), beside("-shm"), dir.marker(), dir.lock_path()] {
         assert_eq!(mode(&file), 0o600, "{}", file.display());
     }
+}
+
+#[test]
+fn the_signed_head_is_kept_outside_the_database_and_a_new_epoch_sets_it_aside() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = DataDir::at(parent.path());
+    assert_eq!(find_audit_head(&dir).unwrap(), None);
+    for text in ["one", "a longer one", "two"] {
+        keep_audit_head(&dir, text).unwrap();
+        assert_eq!(find_audit_head(&dir).unwrap().as_deref(), Some(text));
+    }
+    assert_eq!(mode(&dir.audit_head()), 0o600);
+    Sqlite::open(&dir.database()).unwrap();
+    let now = rescind_ledger::Timestamp::from_secs(1_700_000_000);
+    let opened = rescind_store::open_epoch(&dir, &dir.lock().unwrap(), now, "").unwrap();
+    assert_eq!(find_audit_head(&dir).unwrap(), None);
+    let aside = dir.audit_head().with_extension(format!("before-{}", opened.epoch));
+    assert_eq!(std::fs::read_to_string(aside).unwrap(), "two");
 }
 
 #[test]

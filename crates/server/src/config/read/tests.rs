@@ -288,3 +288,31 @@ fn a_header_that_may_carry_a_credential_is_refused_as_a_column_by_its_name() {
         assert!(only.why.contains("never logged"), "{only:?}");
     }
 }
+
+#[test]
+fn the_issuer_comes_apart_into_origin_and_path() {
+    for (issuer, origin, path) in [
+        ("https://id.example", "https://id.example", ""),
+        ("https://id.example:8443/tenant/a", "https://id.example:8443", "/tenant/a"),
+    ] {
+        let config = read(&format!("issuer = {issuer:?}"), &[]).unwrap();
+        assert_eq!((config.issuer_origin(), config.issuer_path()), (origin, path));
+    }
+}
+
+#[test]
+fn a_prefix_for_janssens_clients_is_checked_against_the_issuer() {
+    let text = "issuer = \"https://id.example\"\njanssen.prefix = \"/jans-auth/restv1\"";
+    assert_eq!(read(text, &[]).unwrap().janssen_prefix.unwrap().as_str(), "/jans-auth/restv1");
+    let beside =
+        mistakes("issuer = \"https://id.example/jans-auth/restv1\"\njanssen.prefix = \"/jans-auth/restv1\"", &[]);
+    assert!(
+        matches!(&beside[..], [one] if one.key == "janssen.prefix" && one.why.contains("the issuer's")),
+        "{beside:?}"
+    );
+    let wrong = mistakes("", &[("RESCIND_JANSSEN__PREFIX", "/jans-auth/")]);
+    assert!(
+        matches!(&wrong[..], [one] if one.key == "janssen.prefix" && one.why.contains("two segments")),
+        "{wrong:?}"
+    );
+}

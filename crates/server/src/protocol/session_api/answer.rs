@@ -82,6 +82,11 @@ impl Refusal {
         ProtocolError::server_error().into()
     }
 
+    /// Whether the audit trail is told: somebody was not let in, or was refused what they ordered.
+    pub(super) fn is_recorded(&self) -> bool {
+        matches!(self.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS)
+    }
+
     pub(super) fn result_id(&self) -> &'static str {
         self.result_id
     }

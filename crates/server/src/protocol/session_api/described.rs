@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{PLACES, Place, Verb};
 use crate::{
-    endpoint::Place as Beginning,
+    endpoint::Beginning,
     openapi::{
         Description, Errors, Operation, Security,
         shape::{Shape, list_of, object, one_of, pattern, text},
@@ -42,7 +42,7 @@ fn operation(place: &Place) -> Option<Operation> {
     Some(Operation {
         method: place.method,
         path: format!("{}{}", place.base, place.rest),
-        place: Beginning::Issuer,
+        beginning: Beginning::Issuer,
         tag: "Session APIs".to_owned(),
         summary,
         security: Security::Client,

@@ -19,7 +19,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::any,
 };
-use rescind_ledger::Client;
+use rescind_ledger::{Client, Initiator};
 
 use crate::{app::App, endpoint::Verb as Method};
 use answer::Refusal;
@@ -130,19 +130,35 @@ pub fn routes() -> Router<Arc<App>> {
 /// Answers a call, and says beside the answer whose call it was.
 async fn serve(app: Arc<App>, request: Request, place: &'static Place) -> Response {
     let received = Received::read(request, app.config.limits.body_bytes).await;
-    let (answered, logged) = match received.admit(&app, place).await {
-        Ok(client) => (carry_out(&app, place.verb, &received, &client).await, Some(caller::proven(&client))),
-        Err(why) => (Err(why), received.claimed(&app)),
+    let (answered, client, logged) = match received.admit(&app, place).await {
+        Ok(client) => {
+            let answered = carry_out(&app, place.verb, &received, &client).await;
+            let logged = caller::proven(&client);
+            (answered, Some(client), Some(logged))
+        }
+        Err(why) => (Err(why), None, received.claimed(&app)),
     };
-    let mut response = answered.unwrap_or_else(|why| {
-        app.telemetry
-            .count("rescind_requests_refused_total", &[("endpoint", "session_api"), ("error", why.result_id())]);
-        why.into_response()
-    });
+    let mut response = match answered {
+        Ok(response) => response,
+        Err(why) => refuse(&app, place, client.as_deref(), why).await,
+    };
     if let Some(logged) = logged {
         response.extensions_mut().insert(logged);
     }
     response
+}
+
+/// Records what was not allowed or not done, and answers. What could not be read is no refusal.
+async fn refuse(app: &App, place: &Place, client: Option<&Client>, why: Refusal) -> Response {
+    app.telemetry.count("rescind_requests_refused_total", &[("endpoint", "session_api"), ("error", why.result_id())]);
+    if why.is_recorded() {
+        let actor = client.map(|client| Initiator::Client(client.id.clone()));
+        let what = format!("{} {}{}", place.method.name(), place.base, place.rest);
+        if let Err(unrecorded) = app.audit_refusal(actor, &what, why.result_id()).await {
+            return Refusal::from(unrecorded).into_response();
+        }
+    }
+    why.into_response()
 }
 
 async fn carry_out(app: &App, verb: Verb, received: &Received, client: &Client) -> Result<Response, Refusal> {

@@ -35,6 +35,30 @@ pub(crate) fn user_names_are_unique_without_regard_to_case<B: Backend>() {
     assert_eq!(wait(backend.reads().find_user("u2")).unwrap(), None);
 }
 
+pub(crate) fn an_email_address_finds_everybody_who_has_it_whatever_its_case<B: Backend>() {
+    let mut backend = B::fresh();
+    let with = |id: &str, email: Option<&str>| User { email: email.map(str::to_owned), ..user(id, id) };
+    let (shared, same) = (with("u2", Some("Änne@Example.org")), with("u1", Some("änne@example.ORG")));
+    backend.write(|tx| {
+        for user in [&shared, &same, &with("u3", Some("bob@example.org")), &with("u4", None), &with("u5", Some(""))] {
+            tx.put_user(user).unwrap();
+        }
+    });
+    let mut backend = backend.reopened();
+    let find = |backend: &B, email: &str, limit| wait(backend.reads().find_users_by_email(email, limit)).unwrap();
+    assert_eq!(find(&backend, "ÄNNE@example.org", 9), [same.clone(), shared.clone()], "by id, all of them");
+    assert_eq!(find(&backend, "änne@example.org", 1), [same], "and no more than were asked for");
+    assert!(find(&backend, "anne@example.org", 9).is_empty() && find(&backend, "%@example.org", 9).is_empty());
+    let moved = with("u1", Some("anna@example.org"));
+    backend.write(|tx| {
+        tx.put_user(&moved).unwrap();
+        tx.delete_user("u3").unwrap();
+    });
+    assert_eq!(find(&backend, "änne@example.org", 9), [shared]);
+    assert_eq!(find(&backend, "anna@example.org", 9), [moved]);
+    assert!(find(&backend, "bob@example.org", 9).is_empty());
+}
+
 pub(crate) fn a_configuration_is_what_was_put<B: Backend>() {
     let mut backend = B::fresh();
     let off = rescind_ledger::Device { enabled: false, ..device("off") };

@@ -1,5 +1,6 @@
 //! What every backend owes the ledger. A backend's test file implements [`Backend`] and calls `conformance!` once.
 
+pub(crate) mod audit;
 pub(crate) mod configuration;
 pub(crate) mod forgetting;
 pub(crate) mod ledger;
@@ -80,8 +81,18 @@ pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
 /// Makes one test of each case, for one backend.
 macro_rules! conformance {
     ($backend:ty) => {
+        $crate::conformance::conformance!($backend, audit: [
+            the_chain_goes_on_where_it_was_left,
+            an_undone_job_takes_its_record_with_it,
+            a_number_is_taken_once,
+            signed_heads_come_oldest_first_and_one_signed_again_is_the_newer,
+            forgetting_never_goes_beyond_a_signed_head_and_keeps_the_place,
+            a_clock_that_went_back_makes_nobody_forget_what_is_young,
+            a_trail_that_was_forgotten_to_its_end_goes_on_from_there,
+        ]);
         $crate::conformance::conformance!($backend, configuration: [
             user_names_are_unique_without_regard_to_case,
+            an_email_address_finds_everybody_who_has_it_whatever_its_case,
             a_configuration_is_what_was_put,
             secrets_are_kept_by_name,
             horizons_come_back_oldest_first,

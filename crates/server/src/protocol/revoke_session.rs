@@ -1,0 +1,151 @@
+//! `POST /revoke_session`: a client that was given the scope for it ends the sessions of a user, named by an attribute. As
+//! Janssen has it, save that everybody is meant whom the attribute names, not the first who comes.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    extract::{Request, State},
+    http::StatusCode,
+    response::Response,
+};
+use rescind_ledger::{
+    Client, Door, EndingOfSessions, Feature, Initiator, Lane, LedgerError, Order, Reason, Target, User,
+};
+use serde_json::json;
+
+use crate::{
+    app::App,
+    openapi::{
+        Description,
+        shape::{name, object, one_of},
+    },
+    protocol::{
+        client_auth,
+        error::{ProtocolError, empty},
+        feature,
+        form::{Form, read_form},
+        privileged::{self, Endpoint, REVOKE_SESSION},
+        user_attribute::{Attribute, VALUE_LIMIT},
+    },
+};
+
+const ENDPOINT: Endpoint = Endpoint { path: "/revoke_session", label: "revoke_session" };
+
+/// The endpoint. A user whom nobody knows, and one without sessions, are no errors: nobody can find out here who exists.
+pub async fn revoke(State(app): State<Arc<App>>, request: Request) -> Response {
+    match carry_out(&app, request).await {
+        Ok(()) => empty(StatusCode::OK),
+        Err(why) => ENDPOINT.refuse(&app, why).await,
+    }
+}
+
+async fn carry_out(app: &App, request: Request) -> Result<(), ProtocolError> {
+    feature::require(app, Feature::RevokeSession)?;
+    let (parts, form) = read_form(request, app.config.limits.body_bytes).await?;
+    let caller = privileged::authorize(app, &parts, &form, REVOKE_SESSION).await?;
+    let users = Criterion::read(&form)?.users(app).await?;
+    end(app, users, &caller).await
+}
+
+/// Who is meant.
+struct Criterion<'a> {
+    attribute: Attribute,
+    value: &'a str,
+}
+
+impl<'a> Criterion<'a> {
+    fn read(form: &'a Form) -> Result<Self, ProtocolError> {
+        let attribute = Attribute::find(form.load("user_criterion_key")?).ok_or_else(|| {
+            let names = Attribute::names().join(", ");
+            ProtocolError::invalid_request(format!("`user_criterion_key` is no attribute that is known here: {names}"))
+        })?;
+        let value = form.load("user_criterion_value")?;
+        if value.len() > VALUE_LIMIT {
+            return Err(ProtocolError::invalid_request("`user_criterion_value` is longer than 1024 bytes"));
+        }
+        Ok(Self { attribute, value })
+    }
+
+    async fn users(&self, app: &App) -> Result<Vec<User>, ProtocolError> {
+        self.attribute.users(app, self.value).await
+    }
+}
+
+/// What ends of each user.
+#[derive(Clone, Copy)]
+enum Breadth {
+    /// The sessions, with what is bound to them. What was granted to outlive them goes on.
+    Sessions,
+    /// Everything: sessions, grants and tokens.
+    Everything,
+}
+
+impl Breadth {
+    fn configured(app: &App) -> Self {
+        if app.settings().revoke_session_ends_tokens { Self::Everything } else { Self::Sessions }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Sessions => "session",
+            Self::Everything => "subject",
+        }
+    }
+}
+
+/// All of them or nobody: a caller that hears of an error knows that nothing has ended. Where there is nothing to end, that is
+/// written down, so that this takes as long as anything else.
+async fn end(app: &App, users: Vec<User>, caller: &Client) -> Result<(), ProtocolError> {
+    let breadth = Breadth::configured(app);
+    let issuer = app.config.issuer.clone();
+    let initiator = Initiator::Client(caller.id.clone());
+    let fruitless = ENDPOINT.fruitless(caller, "nothing_to_end");
+    app.pace.at("submit").await;
+    let begun = Instant::now();
+    let ending = app.submit(Lane::Ending, move |door| {
+        let orders = users.iter().map(|user| end_one(door, breadth, &issuer, user, &initiator));
+        let orders = orders.sum::<Result<usize, LedgerError>>()?;
+        if orders == 0 {
+            door.record(&fruitless)?;
+        }
+        Ok(orders)
+    });
+    let orders = ending.await?;
+    app.telemetry.revoke_seconds.record(begun.elapsed());
+    for _ in 0..orders {
+        let labels = [("target", breadth.label()), ("reason", Reason::UserRequest.code())];
+        app.telemetry.count("rescind_revocations_total", &labels);
+    }
+    Ok(())
+}
+
+/// How many orders it took.
+fn end_one(
+    door: &mut Door<'_>,
+    breadth: Breadth,
+    issuer: &str,
+    user: &User,
+    initiator: &Initiator,
+) -> Result<usize, LedgerError> {
+    let (reason, initiator) = (Reason::UserRequest, initiator.clone());
+    match breadth {
+        Breadth::Sessions => {
+            let order = EndingOfSessions { user: user.id.clone(), except: None, reason, initiator, note: None };
+            door.end_sessions(&order).map(|ended| ended.len())
+        }
+        Breadth::Everything => {
+            let target = Target::Subject { issuer: issuer.to_owned(), subject: user.id.clone() };
+            door.end(&Order::new(target, reason, initiator)).map(|_| 1)
+        }
+    }
+}
+
+pub(super) fn describe(it: Description) -> Description {
+    let form = object().with("user_criterion_key", one_of(&Attribute::names())).with("user_criterion_value", name());
+    it.says("Needs the scope `revoke_session`. A user whom nobody knows is no error.")
+        .form(client_auth::form(
+            form.for_example(json!({ "user_criterion_key": "uid", "user_criterion_value": "ada" })),
+        ))
+        .gives_nothing(200)
+        .refuses(&[400, 401, 403])
+}
