@@ -82,7 +82,7 @@ impl App {
             Some(_) => Share::Recorded { left_out: 0 },
         };
         let Share::Recorded { left_out } = share else {
-            self.telemetry.count("rescind_audit_refusals_counted_only_total", &[]);
+            self.telemetry.audit_refusals_counted_only.increment(1);
             return Ok(());
         };
         let mut event = AuditEvent::new(Action::Refusal, actor, code).about(what);

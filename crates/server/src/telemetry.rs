@@ -12,6 +12,10 @@ pub struct Telemetry {
     pub revoke_seconds: Histogram,
     /// Tokens hashed to be revoked.
     pub hashed: Counter,
+    /// Times that the head of the audit trail could not be signed.
+    pub audit_heads_unsigned: Counter,
+    /// Refusals without a record of their own.
+    pub audit_refusals_counted_only: Counter,
     /// Lines of the runtime API log that could not be written.
     pub runtime_log_lost: Counter,
 }
@@ -29,8 +33,11 @@ impl Default for Telemetry {
         describe("rescind_revocations_total", "Orders carried out, by kind of target and reason.");
         describe("rescind_tokens_issued_total", "Access tokens issued, by grant type.");
         describe("rescind_requests_refused_total", "Requests answered with an error, by error code.");
-        describe("rescind_audit_heads_unsigned_total", "Times that the head of the audit trail could not be signed.");
-        describe("rescind_audit_refusals_counted_only_total", "Refusals of strangers without a record of their own.");
+        let (unsigned, uncounted) = ("rescind_audit_heads_unsigned_total", "rescind_audit_refusals_counted_only_total");
+        describe(unsigned, "Times that the head of the audit trail could not be signed.");
+        describe(uncounted, "Refusals without a record of their own, because there were too many in that minute.");
+        let audit_heads_unsigned = recorder.register_counter(&Key::from_name(unsigned), &LEVEL);
+        let audit_refusals_counted_only = recorder.register_counter(&Key::from_name(uncounted), &LEVEL);
         let revoke = KeyName::from("rescind_revoke_seconds");
         recorder.describe_histogram(revoke.clone(), Some(Unit::Seconds), "From order to acknowledgement.".into());
         let lost = "rescind_runtime_api_log_lines_lost_total";
@@ -45,7 +52,16 @@ impl Default for Telemetry {
         };
         let introspections = [answer("false"), answer("true")];
         let revoke_seconds = recorder.register_histogram(&Key::from_name(revoke), &LEVEL);
-        Self { handle, introspections, revoke_seconds, hashed, runtime_log_lost, recorder }
+        Self {
+            handle,
+            introspections,
+            revoke_seconds,
+            hashed,
+            audit_heads_unsigned,
+            audit_refusals_counted_only,
+            runtime_log_lost,
+            recorder,
+        }
     }
 }
 

@@ -57,7 +57,7 @@ pub fn spawn(app: &Arc<App>) {
         loop {
             tick.tick().await;
             if let Err(why) = sign(&app).await {
-                app.telemetry.count("rescind_audit_heads_unsigned_total", &[]);
+                app.telemetry.audit_heads_unsigned.increment(1);
                 tracing::error!(error = %why, "the head of the audit trail was not signed");
             }
         }

@@ -3,10 +3,7 @@
 
 use rescind_ledger::{Client, CredentialOwner, Settings};
 
-use crate::protocol::error::ProtocolError;
-
-/// The scope by which a client may revoke tokens of others, where that is allowed at all.
-pub const ANY_TOKEN: &str = "revoke_any_token";
+use crate::protocol::{error::ProtocolError, privileged::REVOKE_ANY_TOKEN};
 
 /// How a client stands to a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +36,7 @@ pub fn standing(
     if !settings.allow_revoke_for_other_clients {
         return Err(ProtocolError::invalid_request("the token was not issued to this client"));
     }
-    if !client.scopes.iter().any(|scope| scope == ANY_TOKEN) {
+    if !client.scopes.iter().any(|scope| scope == REVOKE_ANY_TOKEN) {
         return Err(ProtocolError::invalid_request(
             "the token was not issued to this client, which does not have the scope revoke_any_token",
         ));
@@ -79,7 +76,7 @@ mod tests {
             let found = standing(&caller, whose.map(owner).as_ref(), &settings);
             let dies = matches!(found, Ok(Standing::Own | Standing::OfAnother));
             let public = method == ClientAuthMethod::None;
-            let entitled = allowed && scopes.contains(&ANY_TOKEN) && !public;
+            let entitled = allowed && scopes.contains(&REVOKE_ANY_TOKEN) && !public;
             prop_assert_eq!(dies, whose == Some("web") || (whose.is_some() && entitled));
             // Nobody who has not proved who they are ever hears no.
             prop_assert!(!public || found.is_ok());

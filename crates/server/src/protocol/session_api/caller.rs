@@ -71,11 +71,11 @@ impl Received {
         Self { parts, names, query, content, credentials }
     }
 
-    /// Lets the call pass if it may be made.
+    /// Whose call it is, if it is one that may be made at all; [`permit`] comes next.
     ///
     /// # Errors
-    /// In this order: the method (405), the header against forged calls (400), authentication (401), permission (403).
-    pub(super) async fn admit(&self, app: &App, place: &Place) -> Result<Arc<Client>, Refusal> {
+    /// In this order: the method (405), the header against forged calls (400), authentication (401).
+    pub(super) async fn authenticate(&self, app: &App, place: &Place) -> Result<Arc<Client>, Refusal> {
         if !place.answers(&self.parts.method) {
             return Err(Refusal::not_allowed(place.allow));
         }
@@ -92,10 +92,6 @@ impl Received {
             }
             Err(why) => return Err(why.into()),
         };
-        let permission = place.permission();
-        if !permission.is_given_to(&caller.client) {
-            return Err(Refusal::denied(permission.name()));
-        }
         Ok(caller.client)
     }
 
@@ -143,6 +139,15 @@ impl Received {
             (Some(_), Some(_)) => Err(Refusal::invalid("updateActivityTime is given twice")),
         }
     }
+}
+
+/// Lets the call of a client pass if it has the permission.
+///
+/// # Errors
+/// 403.
+pub(super) fn permit(place: &Place, client: &Client) -> Result<(), Refusal> {
+    let permission = place.permission();
+    if permission.is_given_to(client) { Ok(()) } else { Err(Refusal::denied(permission.name())) }
 }
 
 /// A client that has proved who it is, for the log.

@@ -130,9 +130,12 @@ pub fn routes() -> Router<Arc<App>> {
 /// Answers a call, and says beside the answer whose call it was.
 async fn serve(app: Arc<App>, request: Request, place: &'static Place) -> Response {
     let received = Received::read(request, app.config.limits.body_bytes).await;
-    let (answered, client, logged) = match received.admit(&app, place).await {
+    let (answered, client, logged) = match received.authenticate(&app, place).await {
         Ok(client) => {
-            let answered = carry_out(&app, place.verb, &received, &client).await;
+            let answered = match caller::permit(place, &client) {
+                Ok(()) => carry_out(&app, place.verb, &received, &client).await,
+                Err(why) => Err(why),
+            };
             let logged = caller::proven(&client);
             (answered, Some(client), Some(logged))
         }
