@@ -105,7 +105,7 @@ async fn the_admin_api_records_who_saw_and_changed_what_and_whom_it_turned_away(
     let token = auditor.post("/token", &fields).await?.text("access_token")?;
     let ask = |method: Method, path: &str, token: Option<&str>, id: &str| {
         let request = server.http.request(method, format!("{}/admin/v1{path}", server.issuer)).header(HEADER, id);
-        Answer::of(token.into_iter().fold(request, |request, token| request.bearer_auth(token)))
+        Answer::of(token.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth))
     };
     assert_eq!(ask(Method::GET, "/users/ada", Some(&token), "seen").await?.status, 200);
     assert_eq!(ask(Method::DELETE, "/users/ada", Some(&token), "too-much").await?.status, 403);
