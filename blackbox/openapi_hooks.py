@@ -11,7 +11,7 @@ import json
 import os
 from collections import defaultdict
 from itertools import count
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import requests
 import schemathesis
@@ -149,6 +149,13 @@ def after_call(context, case, response):
         bearer = {"Authorization": f"Bearer {Administrator().get(None, None)}"}
         back = HTTP.patch(response.request.url, json={"value": None}, headers=bearer, timeout=TIMEOUT_SECONDS)
         back.raise_for_status()
+
+
+    # So is a script switched off: a random one would keep every revocation from being written.
+    if case.method in ("PATCH", "POST") and case.path.startswith("/admin/v1/scripts") and response.status_code in (200, 201):
+        bearer = {"Authorization": f"Bearer {Administrator().get(None, None)}"}
+        url = f"{ISSUER}/admin/v1/scripts/{quote(response.json()['name'], safe='')}"
+        HTTP.patch(url, json={"enabled": False}, headers=bearer, timeout=TIMEOUT_SECONDS).raise_for_status()
 
 
 @atexit.register

@@ -1,5 +1,7 @@
 //! Fills a data directory through the ledger's own door, in large batches.
 
+mod status_lists;
+
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -15,6 +17,8 @@ use rescind_ledger::{
 
 use crate::credentials::{APPLICATION, AUDIENCE, CROWDED, RESOURCE_SERVER, SCOPE, client_secret, session_id, token};
 use crate::served::config;
+
+pub use status_lists::{LISTED, MILLION_EACH, fill_status_lists};
 
 /// What is to be in the directory. Tokens are numbered through: first the live ones, then the ended, then the single.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +186,7 @@ fn minted(rank: u64, hash: Hash, user: String, position: Position, now: Timestam
         issued_at: now,
         expires_at: now.plus(LIFE),
     };
-    Minted { grant, access, refresh: None }
+    Minted { grant, access, refresh: None, status: None }
 }
 
 /// A session as a browser begins it.

@@ -6,6 +6,7 @@ mod introspection;
 pub mod reach;
 mod revocation;
 mod session_status;
+mod status_lists;
 mod verdict;
 
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ use crate::report::Line;
 use crate::seed::{self, Plan};
 
 /// Every measurement, in an order in which one can go on with what the one before has set up.
-pub const NAMES: [&str; 19] = [
+pub const NAMES: [&str; 21] = [
     "introspect_cold_c64",
     "introspect_active_c1",
     "introspect_active_c16",
@@ -36,6 +37,8 @@ pub const NAMES: [&str; 19] = [
     "orders_per_fsync",
     "revoke_http_c64",
     "revoke_ack_p99_under_issuance",
+    "status_list_reach_10m",
+    "status_lists_reach_all_10m",
     "verdict_10m",
     "index_bytes_per_entry",
 ];
@@ -53,6 +56,8 @@ pub struct Bench {
     sessions: Option<PathBuf>,
     /// Both servers, with the million.
     servers: Option<Servers>,
+    /// How soon lists show a revocation, once it was measured.
+    status_reach: Option<status_lists::Reach>,
 }
 
 /// Two servers that know the same tokens or sessions.
@@ -70,7 +75,7 @@ impl Bench {
         let program = std::env::current_exe()?;
         let beside = program.parent().context("the program lies in no folder")?;
         let scratch = tempfile::Builder::new().prefix("bench-").tempdir_in(beside)?;
-        Ok(Self { scratch, million: None, sessions: None, servers: None })
+        Ok(Self { scratch, million: None, sessions: None, servers: None, status_reach: None })
     }
 
     /// Does one measurement.
@@ -96,6 +101,8 @@ impl Bench {
             "orders_per_fsync" => revocation::per_fsync(self),
             "revoke_http_c64" => revocation::http(self),
             "revoke_ack_p99_under_issuance" => revocation::under_issuance(self),
+            "status_list_reach_10m" => status_lists::one(self),
+            "status_lists_reach_all_10m" => status_lists::all(self),
             "verdict_10m" => verdict::time(),
             "index_bytes_per_entry" => verdict::bytes(),
             other => bail!("there is no measurement `{other}`"),

@@ -4,4 +4,5 @@ pub mod append;
 pub mod http;
 pub mod load;
 pub mod map;
+pub mod rows;
 pub mod sessions;

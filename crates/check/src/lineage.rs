@@ -117,6 +117,11 @@ impl Trace {
         self.prints.capacity() * size_of::<u64>()
     }
 
+    /// What the credential can be ended by, in the order of [`Lineage::targets`].
+    pub fn targets(&self) -> impl Iterator<Item = Fingerprint> {
+        self.prints.iter().copied().map(Fingerprint)
+    }
+
     /// Whether entries that are not yet in any index end the credential, by the rule of [`crate::Index::verdict`]: `latest`
     /// says where a target was ended last among them.
     #[must_use]

@@ -15,6 +15,8 @@ pub enum Kind {
     Introspection,
     /// Token Status List.
     StatusList,
+    /// What a client keeps to learn from a status list that its user's sign-in has ended.
+    LogoutStatus,
     /// What says who has stopped honouring what, and when.
     Receipt,
     /// The last record of the audit trail, as of a moment.
@@ -23,13 +25,14 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AccessToken,
         Self::IdToken,
         Self::LogoutToken,
         Self::SecurityEvent,
         Self::Introspection,
         Self::StatusList,
+        Self::LogoutStatus,
         Self::Receipt,
         Self::AuditHead,
     ];
@@ -43,6 +46,7 @@ impl Kind {
             Self::SecurityEvent => "secevent+jwt",
             Self::Introspection => "token-introspection+jwt",
             Self::StatusList => "statuslist+jwt",
+            Self::LogoutStatus => "logout-status+jwt",
             Self::Receipt => "rescind-receipt+jwt",
             Self::AuditHead => "rescind-audit-head+jwt",
         }

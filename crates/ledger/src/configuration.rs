@@ -7,7 +7,7 @@ use std::{
 
 use rescind_check::Position;
 
-use crate::{Api, Client, Settings};
+use crate::{Api, Client, Script, Scripts, Settings};
 
 /// A snapshot of the configuration, held in memory beside the index and changed under the same lock.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Configuration {
     /// Only those that are switched off: a short list, while users are many.
     pub disabled_users: HashSet<String>,
     pub disabled_devices: HashSet<String>,
+    /// What is asked before a revocation is written.
+    pub scripts: Scripts,
     pub settings: Arc<Settings>,
     /// The ledger position this snapshot belongs to. A stamp is never above it (DESIGN rule 4).
     pub position: Position,
@@ -30,6 +32,8 @@ pub enum ConfigurationChange {
     Client(Arc<Client>),
     ClientGone(String),
     Device { device: String, enabled: bool },
+    Script(Arc<Script>),
+    ScriptGone(String),
     Settings(Arc<Settings>),
     User { user: String, enabled: bool },
 }
@@ -41,6 +45,7 @@ impl Default for Configuration {
             apis: HashMap::new(),
             disabled_users: HashSet::new(),
             disabled_devices: HashSet::new(),
+            scripts: Scripts::default(),
             settings: Arc::default(),
             position: Position::START,
         }
@@ -66,6 +71,8 @@ impl Configuration {
             ConfigurationChange::Device { device, enabled } => {
                 switch(&mut self.disabled_devices, device, enabled);
             }
+            ConfigurationChange::Script(script) => self.scripts.put(script),
+            ConfigurationChange::ScriptGone(name) => self.scripts.remove(&name),
             ConfigurationChange::Settings(settings) => self.settings = settings,
             ConfigurationChange::User { user, enabled } => switch(&mut self.disabled_users, user, enabled),
         }

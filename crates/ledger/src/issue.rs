@@ -1,8 +1,9 @@
 //! Issuing: facts written down, none of which appends to the ledger (DESIGN rule 8).
 
 use crate::{
-    AccessToken, Authentication, Code, Consent, Door, Ended, Grant, Hash, Inactive, Initiator, LedgerError, Order,
-    PushedRequest, Reason, RefreshToken, Session, SessionClock, Target, Timestamp, Use,
+    AccessToken, Authentication, Code, Consent, Door, Ended, Grant, Hash, Inactive, Initiator, LedgerError,
+    LogoutStatusJwt, Order, PushedRequest, Reason, RefreshToken, Session, SessionClock, StatusReference, StatusSlot,
+    Target, Timestamp, Use,
 };
 
 /// A new session with the authentication that began it.
@@ -18,6 +19,8 @@ pub struct Minted {
     pub grant: Grant,
     pub access: AccessToken,
     pub refresh: Option<RefreshToken>,
+    /// Where the status of the access token is published, if it is.
+    pub status: Option<StatusSlot>,
 }
 
 /// What became of a session that seemed to have run out of time.
@@ -120,6 +123,17 @@ impl Door<'_> {
         Ok(self.tx.insert_code(code)?)
     }
 
+    /// Writes down a logout status JWT, which goes out beside the code of its grant.
+    ///
+    /// # Errors
+    /// [`LedgerError::Revoked`] if what it is to report has ended already.
+    pub fn issue_logout_status(&mut self, jwt: &LogoutStatusJwt) -> Result<(), LedgerError> {
+        let reference = jwt.reference();
+        self.must_stand(&reference.view().trace(self.live.issuer(), self.live.key()))?;
+        self.tx.insert_logout_status_jwt(jwt)?;
+        Ok(self.tx.insert_status_reference(&reference, self.now)?)
+    }
+
     /// Writes down a grant that a client got by its own credentials.
     pub fn mint(&mut self, minted: &Minted) -> Result<(), LedgerError> {
         self.tx.insert_grant(&minted.grant)?;
@@ -139,6 +153,9 @@ impl Door<'_> {
     pub(crate) fn insert_tokens(&mut self, minted: &Minted) -> Result<(), LedgerError> {
         self.must_stand(&minted.access.trace(self.live.issuer(), self.live.key()))?;
         self.tx.insert_access_token(&minted.access)?;
+        if let Some(slot) = &minted.status {
+            self.tx.insert_status_reference(&StatusReference::of(&minted.access, slot), self.now)?;
+        }
         if let Some(refresh) = &minted.refresh {
             self.tx.insert_refresh_token(refresh)?;
         }

@@ -7,6 +7,7 @@
 mod alive;
 mod audit;
 mod change;
+mod change_script;
 mod configuration;
 mod door;
 mod entry;
@@ -19,11 +20,13 @@ mod port;
 mod records;
 mod redeem;
 mod refresh;
+mod script;
 mod secret;
 mod session_validation;
 mod session_view;
 mod sessions;
 mod settings;
+mod status;
 mod target;
 mod time;
 mod token_view;
@@ -33,6 +36,7 @@ mod writer;
 pub use alive::{Inactive, SessionClock};
 pub use audit::{Action, AuditBody, AuditEvent, AuditHead, AuditRecord, SignedHead};
 pub use change::{ClientChange, UserChange};
+pub use change_script::ScriptChange;
 pub use configuration::{Configuration, ConfigurationChange};
 pub use door::{Door, Ended};
 pub use entry::Entry;
@@ -48,11 +52,15 @@ pub use records::{
 };
 pub use redeem::{Redeemed, redeem};
 pub use refresh::{Presented, Refreshed, refresh, successor};
+pub use script::{Script, ScriptVersion, Scripts};
 pub use secret::{Hash, Kind, Malformed, Secret};
 pub use session_validation::SessionValidation;
 pub use session_view::SessionView;
 pub use sessions::{EndedSession, EndingOfSessions, SessionLimit};
 pub use settings::{Definition, Feature, Form, NewSetting, ScriptFailure, SettingChange, Settings, WrongSetting};
+pub use status::{
+    LogoutStatusJwt, Reach, StatusList, StatusNames, StatusReference, StatusScan, StatusSlot, StatusView,
+};
 pub use target::{Target, UnknownTarget};
 pub use time::Timestamp;
 pub use token_view::TokenView;

@@ -7,8 +7,8 @@ use rescind_check::Position;
 
 use crate::{
     AccessToken, Api, AuditHead, AuditRecord, Authentication, Client, Code, Configuration, Consent, Device, Entry,
-    Grant, Hash, HorizonFact, Initiator, PushedRequest, RefreshToken, Sealed, Session, SettingChange, SignedHead,
-    Target, Timestamp, User,
+    Grant, Hash, HorizonFact, Initiator, LogoutStatusJwt, PushedRequest, RefreshToken, Script, ScriptVersion, Sealed,
+    Session, SettingChange, SignedHead, StatusList, StatusReference, StatusScan, Target, Timestamp, User,
 };
 
 /// Why a store could not do what it was asked.
@@ -76,6 +76,9 @@ pub trait Tx {
     fn use_code(&mut self, code: &Hash, at: Timestamp) -> Result<Use, StoreError>;
     fn insert_grant(&mut self, grant: &Grant) -> Result<(), StoreError>;
     fn insert_access_token(&mut self, token: &AccessToken) -> Result<(), StoreError>;
+    /// Writes down whose status stands at an index, and opens the list at `at` if this is its first.
+    fn insert_status_reference(&mut self, reference: &StatusReference, at: Timestamp) -> Result<(), StoreError>;
+    fn insert_logout_status_jwt(&mut self, jwt: &LogoutStatusJwt) -> Result<(), StoreError>;
     fn insert_refresh_token(&mut self, token: &RefreshToken) -> Result<(), StoreError>;
     fn use_refresh_token(&mut self, token: &Hash, at: Timestamp) -> Result<Use, StoreError>;
     /// Whether a refresh token has been used.
@@ -95,6 +98,14 @@ pub trait Tx {
     fn find_device(&mut self, id: &str) -> Result<Option<Device>, StoreError>;
     /// Fails with [`StoreError::Conflict`] if another device has one of its external ids.
     fn put_device(&mut self, device: &Device) -> Result<(), StoreError>;
+    /// A script in the version that is in use.
+    fn find_script(&mut self, name: &str) -> Result<Option<Script>, StoreError>;
+    /// How many scripts there are, and the last version that one of this name had, if there ever was one.
+    fn script_counts(&mut self, name: &str) -> Result<(u32, Option<u32>), StoreError>;
+    /// Adds a script or changes it. A version that is known keeps its text.
+    fn put_script(&mut self, script: &Script) -> Result<(), StoreError>;
+    /// Leaves its versions as they are.
+    fn delete_script(&mut self, name: &str) -> Result<(), StoreError>;
     fn put_setting(&mut self, change: &SettingChange) -> Result<(), StoreError>;
     fn put_secret(&mut self, name: &str, sealed: &Sealed, at: Timestamp) -> Result<(), StoreError>;
     fn delete_secret(&mut self, name: &str) -> Result<(), StoreError>;
@@ -107,7 +118,7 @@ pub trait Tx {
     /// The position of the newest entry made before `time`, if there is one.
     fn newest_entry_before(&mut self, time: Timestamp) -> Result<Option<Position>, StoreError>;
     /// Removes what can never be honoured again: at most `limit` rows of each kind, so that others get their turn. A session
-    /// stays until it is settled.
+    /// stays until it is settled, and a status list as a whole until its last token has expired.
     fn forget(&mut self, floor: Position, now: Timestamp, limit: u32) -> Result<Swept, StoreError>;
     /// Outbox rows that nobody waits for any more.
     fn complete_outbox(&mut self, through: Position) -> Result<(), StoreError>;
@@ -207,8 +218,9 @@ pub trait Reads: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<(RefreshToken, Grant)>, StoreError>> + Send;
     /// Whether a refresh token has been used, and so replaced.
     fn refresh_token_used(&self, hash: &Hash) -> impl Future<Output = Result<bool, StoreError>> + Send;
-    /// Whose a refresh token or an access token is, by its hash, or by the id of an access token if one is given: one question,
-    /// whatever the answer, so that neither the kind of a token nor whether it exists can be told from how it is looked for.
+    /// Whose a refresh token, an access token or a logout status JWT is, by its hash, or by the `jti` of one of these JWTs if one
+    /// is given: one question, whatever the answer, so that neither the kind of a token nor whether it exists can be told from
+    /// how it is looked for.
     fn find_owner(
         &self,
         hash: &Hash,
@@ -307,6 +319,18 @@ pub trait Reads: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<SettingChange>, StoreError>> + Send;
     /// Outbox positions that wait to be dispatched, oldest first.
     fn outbox(&self, limit: u32) -> impl Future<Output = Result<Vec<Position>, StoreError>> + Send;
+    /// Every version of a script that was ever stored, the newest first.
+    fn script_versions(&self, name: &str) -> impl Future<Output = Result<Vec<ScriptVersion>, StoreError>> + Send;
+    /// A status list, until it is forgotten.
+    fn find_status_list(&self, id: &str) -> impl Future<Output = Result<Option<StatusList>, StoreError>> + Send;
+    /// The status lists that have tokens which have not expired, the oldest first.
+    fn status_lists(&self, now: Timestamp) -> impl Future<Output = Result<Vec<StatusList>, StoreError>> + Send;
+    /// Shows every reference of a list to `scan`. That may take tens of milliseconds.
+    fn scan_status_list(
+        &self,
+        id: &str,
+        scan: &mut dyn StatusScan,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// The server's own encrypted secrets, by name.
     fn secrets(&self) -> impl Future<Output = Result<Vec<(String, Sealed)>, StoreError>> + Send;
     /// Every horizon that was ever stated, oldest first.

@@ -22,6 +22,8 @@ use crate::{
     protocol::{certificate::ClientKeys, session_api::quota::Quota, throttle::Throttle},
     records::Records,
     runtime_log::RuntimeLog,
+    scripts::Workshop,
+    status_lists::{self, StatusLists},
     telemetry::Telemetry,
 };
 
@@ -32,6 +34,7 @@ pub struct App {
     pub live: Arc<Live>,
     pub queue: Arc<Queue>,
     pub records: Records<SqliteReads>,
+    pub status_lists: StatusLists,
     pub keys: Keys,
     pub egress: Egress,
     /// Wrong passwords.
@@ -46,6 +49,8 @@ pub struct App {
     /// Refusals, against the most that get a record of their own.
     pub refused: Refused,
     pub audit_heads: Turn,
+    /// Where scripts are run.
+    pub scripts: Arc<Workshop>,
     pub telemetry: Telemetry,
     pub runtime_log: RuntimeLog,
     pub places: Places,
@@ -83,6 +88,7 @@ impl Opened {
         let ended = |target: &Target| live.position_of(target).is_some();
         let (keys, fresh_secrets) = Keys::open(*master, &secrets, now, ended)?;
         let records = Records::new(store.reads(READERS)?, live.clone(), config.cache_bytes);
+        let status_lists = StatusLists::new(live.clone(), records.store.clone(), store.reads(status_lists::SCANNERS)?);
         let queue = Arc::new(Queue::default());
         let mut writer = Writer::new(Box::new(store), Box::new(marker), live.clone(), queue.clone());
         let facts = Facts {
@@ -103,6 +109,7 @@ impl Opened {
             client_keys: ClientKeys::default(),
             refused: Refused::default(),
             audit_heads: Turn::default(),
+            scripts: Arc::default(),
             telemetry,
             runtime_log,
             places: Places::open(config.geoip_database.as_deref())?,
@@ -112,6 +119,7 @@ impl Opened {
             live,
             queue,
             records,
+            status_lists,
             keys,
             pace,
             data_dir,

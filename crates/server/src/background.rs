@@ -113,6 +113,7 @@ pub async fn sweep(app: &App) -> Result<u64, LedgerError> {
             break;
         }
     }
+    app.status_lists.tidy(app.now()).await?;
     rows += forget_audit_records(app).await?;
     rows += forget_initial_access_tokens(app).await?;
     retire_signing_keys(app).await?;

@@ -129,6 +129,23 @@ CREATE TABLE device_external_ids (
 CREATE INDEX device_external_ids_by_device ON device_external_ids (device_id);
 CREATE INDEX devices_disabled ON devices (id) WHERE enabled = 0;
 
+-- The scripts there are, each with the version that is in use.
+CREATE TABLE scripts (
+    name         TEXT    PRIMARY KEY,
+    version      INTEGER NOT NULL,
+    asked_order  INTEGER NOT NULL,
+    enabled      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+-- Every version that was ever stored, those of scripts that are gone as well.
+CREATE TABLE script_versions (
+    name       TEXT    NOT NULL,
+    version    INTEGER NOT NULL,
+    source     TEXT    NOT NULL,
+    stored_at  INTEGER NOT NULL,
+    stored_by  TEXT    NOT NULL,
+    PRIMARY KEY (name, version)
+) STRICT;
+
 CREATE TABLE secrets (
     name    TEXT    PRIMARY KEY,
     sealed  BLOB    NOT NULL,
@@ -280,6 +297,43 @@ CREATE INDEX access_tokens_by_grant ON access_tokens (grant_id);
 CREATE INDEX access_tokens_by_client ON access_tokens (client_id, issued_at);
 CREATE INDEX access_tokens_by_user ON access_tokens (user_id, issued_at) WHERE user_id IS NOT NULL;
 CREATE INDEX access_tokens_by_expiry ON access_tokens (expires_at);
+
+-- Whose status stands where. A list and its references go together, once its last token has expired: until then it can
+-- also be said how it stood at an earlier moment.
+CREATE TABLE status_lists (
+    number      INTEGER PRIMARY KEY,
+    id          TEXT    NOT NULL UNIQUE,
+    opened_at   INTEGER NOT NULL,
+    expires_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX status_lists_by_expiry ON status_lists (expires_at);
+
+-- Read a list at a time, in order.
+CREATE TABLE status_references (
+    list     INTEGER NOT NULL,
+    idx      INTEGER NOT NULL,
+    -- The token's lineage, its stamp and when it was issued, in one piece.
+    lineage  BLOB    NOT NULL,
+    PRIMARY KEY (list, idx)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE logout_status_jwts (
+    hash        BLOB    PRIMARY KEY,
+    id          TEXT    NOT NULL UNIQUE,
+    grant_id    TEXT    NOT NULL,
+    client_id   TEXT    NOT NULL,
+    user_id     TEXT    NOT NULL,
+    session_id  TEXT    NOT NULL,
+    device_id   TEXT,
+    key_id      TEXT    NOT NULL,
+    epoch       INTEGER NOT NULL,
+    seq         INTEGER NOT NULL,
+    issued_at   INTEGER NOT NULL,
+    expires_at  INTEGER NOT NULL,
+    list        TEXT    NOT NULL,
+    idx         INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX logout_status_jwts_by_expiry ON logout_status_jwts (expires_at);
 
 CREATE TABLE refresh_tokens (
     hash        BLOB    PRIMARY KEY,

@@ -55,7 +55,9 @@ impl Call {
             None => None,
         };
         let is_json = parts.headers.get(header::CONTENT_TYPE).is_some_and(|value| is_json(value.as_bytes()));
-        let body = match Limited::new(body, app.config.limits.body_bytes).collect().await {
+        // Only those who may write come so far with something long.
+        let most = app.config.limits.body_bytes.max(super::scripts::BODY_LIMIT);
+        let body = match Limited::new(body, most).collect().await {
             Ok(collected) => collected.to_bytes(),
             Err(why) if why.is::<LengthLimitError>() => return Err(Problem::too_large()),
             Err(_) => return Err(Problem::invalid("the request body broke off")),

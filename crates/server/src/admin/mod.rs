@@ -15,6 +15,7 @@ pub mod problem;
 mod registration_tokens;
 mod revocations;
 mod routes;
+mod scripts;
 mod sessions;
 mod settings;
 mod state;
@@ -107,6 +108,9 @@ enum Recorded {
 
 /// Where the API begins, below the issuer.
 pub const BASE: &str = "/admin/v1";
+
+/// The longest request on the local socket: a script of the greatest length fits, whatever strangers may send.
+pub const LOCAL_BODY_BYTES: usize = scripts::BODY_LIMIT;
 
 /// The table as the document has it.
 pub fn operations() -> impl Iterator<Item = Operation> {

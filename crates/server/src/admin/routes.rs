@@ -2,13 +2,13 @@
 
 use super::{
     Access, Recorded, Route, apis, audit, clients, devices, entries, explain, keys, listings, preview,
-    registration_tokens, revocations, sessions, settings, status, users,
+    registration_tokens, revocations, scripts, sessions, settings, status, users,
 };
 use crate::{
     endpoint::Verb::{Delete, Get, Patch, Post},
     openapi::{
         Description,
-        shape::{Shape, any_of, free_object, name, of, page_of, patch_of, position, text},
+        shape::{Shape, any_of, free_object, name, number, of, page_of, patch_of, position, text},
     },
 };
 
@@ -129,6 +129,18 @@ pub static ROUTES: &[Route] = &[
         |it| listing(settings::named(it), settings::changed())),
     route!(Get "/settings-history", Read, ByItself, settings::history_of_all, "Lists the changes of all settings, the newest first.",
         |it| listing(it, settings::changed())),
+    route!(Post "/scripts", Write, ByItself, scripts::put, "Adds a script, or stores another version of it.",
+        |it| it.json(of::<scripts::NewScript>()).gives(201, scripts::shown()).refuses(&[409, 422])),
+    route!(Get "/scripts", Read, ByItself, scripts::list, "Lists the scripts that are asked before a revocation is written.",
+        |it| listing(it, scripts::summarized())),
+    route!(Get "/scripts/{id}", Read, ByItself, scripts::show, "Shows a script, or the one of its versions in the query.",
+        |it| it.query("version", number(), "Which version; without it the one in use.").gives(200, scripts::found()).refuses(&[404])),
+    route!(Get "/scripts/{id}/versions", Read, ByItself, scripts::versions, "Lists every version of a script.",
+        |it| it.gives(200, page_of(scripts::version())).refuses(&[404])),
+    route!(Patch "/scripts/{id}", Write, ByItself, scripts::change, "Switches a script on or off, or changes its order or source.",
+        |it| it.json(of::<scripts::Change>()).gives(200, scripts::shown()).refuses(&[404, 409, 422])),
+    route!(Delete "/scripts/{id}", Write, ByItself, scripts::remove, "Takes a script out of use; its versions are kept.",
+        |it| it.gives(200, scripts::removed()).refuses(&[404])),
     route!(Get "/audit", Read, Read, audit::list, "Searches the audit trail, the newest record first.", audit::describe_list),
     route!(Get "/audit/records", Read, Read, audit::records, "Gives the audit trail as it was hashed, with its signed heads, in order.",
         audit::describe_records),

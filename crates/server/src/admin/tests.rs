@@ -90,7 +90,7 @@ async fn token(app: &App, client: &str, scope: &str, audience: &str) -> String {
         issued_at: now,
         expires_at,
     };
-    let minted = Minted { grant, access, refresh: None };
+    let minted = Minted { grant, access, refresh: None, status: None };
     app.submit(Lane::Issuing, move |door| door.mint(&minted)).await.unwrap();
     text
 }

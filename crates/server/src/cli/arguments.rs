@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use rescind_ledger::Reason;
 
-use super::{audit::AuditCommand, sessions::SessionsCommand, settings::SettingsCommand};
+use super::{audit::AuditCommand, script::ScriptCommand, sessions::SessionsCommand, settings::SettingsCommand};
 
 /// Issues OAuth 2 and OpenID Connect tokens and sessions, and takes them back.
 #[derive(Debug, Parser)]
@@ -115,6 +115,11 @@ pub(super) enum Command {
     RegistrationToken {
         #[command(subcommand)]
         command: RegistrationTokenCommand,
+    },
+    /// Scripts that are asked before a revocation is written.
+    Script {
+        #[command(subcommand)]
+        command: ScriptCommand,
     },
     /// Settings that change while the server runs.
     Settings {

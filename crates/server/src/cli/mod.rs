@@ -12,6 +12,7 @@ mod issued;
 mod local;
 mod output;
 mod revoke;
+mod script;
 pub mod serve;
 mod sessions;
 mod settings;
@@ -23,6 +24,7 @@ use clap::Parser;
 use arguments::{Arguments, Command, Globals, ListCommand};
 use connection::Connection;
 use failure::Failure;
+use script::ScriptCommand;
 
 /// Runs one command. 0 is success, 1 a failure, 2 a command that was written wrongly.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -52,6 +54,7 @@ fn run(globals: &Globals, command: Command) -> Result<(), Failure> {
         Command::Epoch { command } => local::epoch(globals, command),
         Command::Audit { command } => on_a_runtime(audit::run(globals, command)),
         Command::Doctor => on_a_runtime(doctor::run(globals)),
+        Command::Script { command: ScriptCommand::Check { file, client } } => script::check(globals, &file, &client),
         other => on_a_runtime(remote(globals, other)),
     }
 }
@@ -85,6 +88,7 @@ async fn remote(globals: &Globals, command: Command) -> Result<(), Failure> {
         Command::Revocations { command } => issued::revocations(globals, &server, command).await,
         Command::Keys { command } => issued::keys(globals, &server, command).await,
         Command::RegistrationToken { command } => configure::registration_token(globals, &server, command).await,
+        Command::Script { command } => script::run(globals, &server, command).await,
         Command::Settings { command } => settings::run(globals, &server, command).await,
         Command::Status => issued::status(globals, &server).await,
         Command::Serve

@@ -89,7 +89,8 @@ async fn listen_locally(
     app: &Arc<App>,
     mut stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
-    let (limits, router, socket) = (app.config.limits.clone(), admin::local_router(app), app.data_dir.socket());
+    let (mut limits, router, socket) = (app.config.limits.clone(), admin::local_router(app), app.data_dir.socket());
+    limits.body_bytes = limits.body_bytes.max(admin::LOCAL_BODY_BYTES);
     // One that a killed server left behind must not be taken for ours.
     match std::fs::remove_file(&socket) {
         Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(why.into()),

@@ -88,6 +88,12 @@ pub fn number() -> Shape {
     Shape::plain(ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).build())
 }
 
+/// A whole number.
+#[must_use]
+pub fn integer() -> Shape {
+    Shape::plain(Object::with_type(Type::Integer))
+}
+
 /// A whole number within limits.
 #[must_use]
 pub fn number_within(least: u32, most: u32) -> Shape {

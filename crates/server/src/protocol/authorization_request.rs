@@ -33,6 +33,8 @@ pub struct AuthorizationRequest {
     pub login_hint: Option<String>,
     /// The user it must be, by an ID token the client was given before.
     pub subject: Option<String>,
+    /// Whether a logout status JWT is wanted beside the code (Janssen).
+    pub logout_status_jwt: bool,
 }
 
 /// What the client asks to be shown, or not to be.
@@ -100,6 +102,7 @@ impl AuthorizationRequest {
             max_age: form.find("max_age").map(max_age).transpose()?,
             login_hint: form.find("login_hint").filter(|hint| hint.len() <= HINT_LIMIT).map(str::to_owned),
             subject: form.find("id_token_hint").map(|hint| hinted_subject(app, hint)).transpose()?,
+            logout_status_jwt: form.find("logout_status_jwt") == Some("true"),
         })
     }
 

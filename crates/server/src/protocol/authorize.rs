@@ -131,9 +131,14 @@ pub async fn go_on(app: &App, mut visit: Visit, progress: Progress) -> Result<Re
         Next::Password(signed_in) => sign_in::ask_password(app, &mut visit, &signed_in, None).await,
         Next::Account(signed_in) => sign_in::ask_account(app, &mut visit, &signed_in).await,
         Next::Consent(signed_in) => consent::ask(app, &mut visit, &signed_in).await,
-        Next::Code(code) => {
+        Next::Code(issued) => {
             let request = &visit.flow.request;
-            let answer = [("code", Some(code.reveal())), ("state", request.state.as_deref()), iss(app)];
+            let answer = [
+                ("code", Some(issued.code.reveal())),
+                ("logout_status_jwt", issued.logout_status_jwt.as_deref()),
+                ("state", request.state.as_deref()),
+                iss(app),
+            ];
             Ok(visit.browser.remember(redirect(&location(&request.redirect_uri, &answer))?))
         }
         Next::Refuse(refusal) => visit.refuse(app, &refusal),

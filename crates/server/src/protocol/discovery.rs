@@ -110,6 +110,8 @@ fn describe(app: &App, mount: Mount) -> Value {
         "ping_revoked_sris_endpoint": at(Place::RevokedSris),
         "ping_session_management_sris_endpoint": at(Place::Sessions),
         "ping_session_management_users_endpoint": at(Place::Users),
+        "status_list_endpoint": at(Place::StatusList),
+        "status_list_aggregation_endpoint": at(Place::StatusListAggregation),
         "pushed_authorization_request_endpoint": at(Place::Par),
         "require_pushed_authorization_requests": false,
         "scopes_supported": scopes(app),
@@ -156,12 +158,13 @@ pub(super) fn describe_metadata(it: Description) -> Description {
 }
 
 /// The members that speak of an endpoint which can be switched off, by how they begin.
-const OF_FEATURES: [(Feature, &[&str]); 6] = [
+const OF_FEATURES: [(Feature, &[&str]); 7] = [
     (Feature::EndSession, &["end_session_endpoint", "ping_end_session_endpoint"]),
     (Feature::GlobalTokenRevocation, &["global_token_revocation_"]),
     (Feature::Introspection, &["introspection_"]),
     (Feature::RevokeSession, &["session_revocation_endpoint"]),
     (Feature::RevokeToken, &["revocation_"]),
+    (Feature::StatusList, &["status_list_"]),
     (Feature::Userinfo, &["userinfo_endpoint"]),
 ];
 

@@ -17,6 +17,8 @@ use crate::protocol::throttle::TooMany;
 pub struct ProtocolError {
     status: StatusCode,
     code: &'static str,
+    /// The code that goes out instead, if an operator's script chose one. It is not for metrics: there is no end of them.
+    chosen: Option<String>,
     description: Cow<'static, str>,
     challenge: Option<Cow<'static, str>>,
     retry_after_secs: Option<u32>,
@@ -24,7 +26,7 @@ pub struct ProtocolError {
 
 impl ProtocolError {
     fn of(status: StatusCode, code: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, description: description.into(), challenge: None, retry_after_secs: None }
+        Self { status, code, chosen: None, description: description.into(), challenge: None, retry_after_secs: None }
     }
 
     pub fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
@@ -78,6 +80,16 @@ impl ProtocolError {
         Self::of(StatusCode::FORBIDDEN, "access_denied", description)
     }
 
+    /// 404 with words for a machine that looks in the wrong place.
+    pub fn not_found(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(StatusCode::NOT_FOUND, "not_found", description)
+    }
+
+    /// 406: it is there in other forms alone.
+    pub fn not_acceptable(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(StatusCode::NOT_ACCEPTABLE, "invalid_request", description)
+    }
+
     /// 403 for a bearer token that is good, but not for this (RFC 6750 section 3.1); the challenge names the scope.
     pub fn insufficient_scope(scope: &'static str) -> Self {
         let description = format!("the access token is not a client's own one with the scope `{scope}`");
@@ -114,6 +126,20 @@ impl ProtocolError {
         Self { retry_after_secs: Some(too_many.retry_after_secs), ..error }
     }
 
+    /// An error of a script's choice: 403 and 503 go with the codes that have them elsewhere, 400 with all others.
+    pub fn chosen(code: String, description: String) -> Self {
+        const CODE: &str = "refused_by_script";
+        let error = match code.as_str() {
+            "access_denied" => Self::of(StatusCode::FORBIDDEN, CODE, description),
+            "temporarily_unavailable" => {
+                let error = Self::of(StatusCode::SERVICE_UNAVAILABLE, CODE, description);
+                Self { retry_after_secs: Some(1), ..error }
+            }
+            _ => Self::of(StatusCode::BAD_REQUEST, CODE, description),
+        };
+        Self { chosen: Some(code), ..error }
+    }
+
     pub fn server_error() -> Self {
         Self::of(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "something went wrong here")
     }
@@ -140,7 +166,8 @@ impl ProtocolError {
 
 impl IntoResponse for ProtocolError {
     fn into_response(self) -> Response {
-        let body = json!({ "error": self.code, "error_description": self.description }).to_string();
+        let code = self.chosen.as_deref().unwrap_or(self.code);
+        let body = json!({ "error": code, "error_description": self.description }).to_string();
         let mut response = json_response(self.status, body);
         let headers = response.headers_mut();
         if let Some(challenge) = self.challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {

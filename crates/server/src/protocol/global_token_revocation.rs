@@ -22,11 +22,13 @@ use crate::{
         error::{ProtocolError, empty},
         feature,
         form::{Form, read_body},
+        interception::permit,
         mount::Mount,
         privileged::{self, Endpoint, GLOBAL_TOKEN_REVOCATION},
         sub_id::{Identifier, SubId},
         user_attribute::Attribute,
     },
+    scripts::{self, Event, Permission},
 };
 
 const ENDPOINT: Endpoint = Endpoint { path: "/global-token-revocation", label: "global_token_revocation" };
@@ -48,7 +50,12 @@ async fn carry_out(app: &App, request: Request) -> Result<(), ProtocolError> {
     let body = read_body(body, app.config.limits.body_bytes).await?;
     let sub_id = SubId::read(&body, app.settings().global_token_revocation_attribute_formats)
         .map_err(|why| ProtocolError::invalid_request(why.to_string()))?;
-    let Some(user) = find_user(app, &sub_id).await? else {
+    let user = find_user(app, &sub_id).await?;
+    let asking = Event::of(scripts::Endpoint::GlobalTokenRevocation, &caller, &parts.headers);
+    let target = user.clone().map(|subject| Target::Subject { issuer: app.config.issuer.clone(), subject });
+    let Some(permission) = permit(app, Event { target, user: user.clone(), ..asking }).await? else { return Ok(()) };
+    let Some(user) = user else {
+        permission.keep(app).await?;
         return match Mount::of(&parts.extensions) {
             // Section 3.4.
             Mount::Issuer => Err(ProtocolError::unknown_subject()),
@@ -56,7 +63,7 @@ async fn carry_out(app: &App, request: Request) -> Result<(), ProtocolError> {
             Mount::Janssen => Ok(app.audit(ENDPOINT.fruitless(&caller, "unknown_subject")).await?),
         };
     };
-    end(app, user, &caller).await
+    end(app, user, permission, &caller).await
 }
 
 /// The body has no room for the name of a client that a certificate speaks for (RFC 8705 section 2), so it stands in the
@@ -133,12 +140,16 @@ fn is_our_host(app: &App, host: &str) -> bool {
 }
 
 /// One order for everything of the user, whatever it is and however much.
-async fn end(app: &App, user: String, caller: &Client) -> Result<(), ProtocolError> {
+async fn end(app: &App, user: String, permission: Permission, caller: &Client) -> Result<(), ProtocolError> {
     let target = Target::Subject { issuer: app.config.issuer.clone(), subject: user };
-    let order = Order::new(target, Reason::UserRequest, Initiator::Client(caller.id.clone()));
+    let order = permission.order(Order::new(target, Reason::UserRequest, Initiator::Client(caller.id.clone())));
     app.pace.at("submit").await;
     let begun = Instant::now();
-    app.submit(Lane::Ending, move |door| door.end(&order)).await?;
+    let ending = app.submit(Lane::Ending, move |door| {
+        permission.record(door)?;
+        door.end(&order)
+    });
+    ending.await?;
     app.telemetry.revoke_seconds.record(begun.elapsed());
     let labels = [("target", "subject"), ("reason", Reason::UserRequest.code())];
     app.telemetry.count("rescind_revocations_total", &labels);

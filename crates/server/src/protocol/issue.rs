@@ -14,6 +14,7 @@ use crate::{
         authorization_request::{Refusal, find_registered},
         consent::is_remembered,
         flow::Flow,
+        logout_status,
         signed_in::{SignedIn, find_signed_in},
     },
 };
@@ -42,11 +43,17 @@ pub enum Next {
     /// Ask for consent.
     Consent(SignedIn),
     /// Hand the code to the client.
-    Code(Secret),
+    Code(Issued),
     /// Hand an error to the client.
     Refuse(Refusal),
     /// The request no longer stands as it was made, or has had its answer.
     Over(Over),
+}
+
+/// What a client gets.
+pub struct Issued {
+    pub code: Secret,
+    pub logout_status_jwt: Option<String>,
 }
 
 /// Why a request gets no answer any more.
@@ -99,7 +106,7 @@ pub async fn advance(app: &App, flow: &Flow, cookie: Option<Hash>, progress: Pro
 ///
 /// # Errors
 /// [`LedgerError::Revoked`] if something it rests on was revoked, [`LedgerError::Replayed`] if the flow had its code.
-pub async fn issue_code(app: &App, flow: &Flow, signed_in: &SignedIn) -> Result<Secret, LedgerError> {
+pub async fn issue_code(app: &App, flow: &Flow, signed_in: &SignedIn) -> Result<Issued, LedgerError> {
     if !flow.holds(app) {
         return Err(LedgerError::Revoked);
     }
@@ -115,15 +122,18 @@ pub async fn issue_code(app: &App, flow: &Flow, signed_in: &SignedIn) -> Result<
         issued_at: now,
         expires_at: now.plus(app.lifetimes().code),
     };
+    let logout_status = logout_status::make(app, flow, &code.grant);
+    let (logout_record, logout_status_jwt) = logout_status.map(|made| (made.record, made.jwt)).unzip();
     let used_up = flow.stored_as();
     let session = signed_in.trace(app);
     app.pace.at("submit").await;
     let work = app.submit(Lane::Issuing, move |door| {
         door.must_stand(&session)?;
-        door.issue_code(&code, used_up.as_ref())
+        door.issue_code(&code, used_up.as_ref())?;
+        logout_record.as_ref().map_or(Ok(()), |jwt| door.issue_logout_status(jwt))
     });
     work.await?;
-    Ok(secret)
+    Ok(Issued { code: secret, logout_status_jwt })
 }
 
 /// The grant as it would be: dated from the authentication, not from now (DESIGN rule 1).

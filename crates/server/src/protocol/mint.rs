@@ -5,15 +5,15 @@ use std::time::Duration;
 use rescind_check::{Verdict, mask_text};
 use rescind_jose::Kind as JwtKind;
 use rescind_ledger::{
-    AccessToken, Client, Grant, Hash, Kind, Minted, RefreshToken, Secret, SessionValidation, SigningAlgorithm,
-    Timestamp, TokenFormat,
+    AccessToken, Client, Feature, Grant, Hash, Kind, Minted, RefreshToken, Secret, SessionValidation, SigningAlgorithm,
+    StatusSlot, Timestamp, TokenFormat,
 };
 use serde_json::{Value, json};
 
 use crate::{
     app::App,
     clock::{fresh_id, random},
-    protocol::error::ProtocolError,
+    protocol::{error::ProtocolError, feature, status_list},
 };
 
 /// Scopes that belong to OpenID Connect rather than to an API (OpenID Connect Core sections 5.4 and 11).
@@ -111,13 +111,15 @@ impl Wanted<'_> {
             issued_at: now,
             expires_at: now.plus(ttl).min(self.grant.expires_at).min(session_ends.unwrap_or(Timestamp::MAX)),
         };
+        let is_listed = format == TokenFormat::Jwt && feature::is_on(app, Feature::StatusList);
+        let status = is_listed.then(|| app.status_lists.allocate(now, access.expires_at));
         let access_token = match format {
             TokenFormat::Opaque => Secret::form(Kind::AccessToken, &random()).reveal().to_owned(),
-            TokenFormat::Jwt => sign_access_token(app, &mut access)?,
+            TokenFormat::Jwt => sign_access_token(app, &mut access, status.as_ref())?,
         };
         access.hash = Hash::of(&access_token);
         let expires_in = access.expires_at.since(now).as_secs();
-        let minted = Minted { grant: self.grant.clone(), access, refresh };
+        let minted = Minted { grant: self.grant.clone(), access, refresh, status };
         Ok(Made { minted, access_token, expires_in: i64::try_from(expires_in).unwrap_or(0) })
     }
 
@@ -133,8 +135,12 @@ impl Wanted<'_> {
     }
 }
 
-/// RFC 9068 section 2.2, with what a check needs: grant, session, device and the masked position.
-fn sign_access_token(app: &App, access: &mut AccessToken) -> Result<String, ProtocolError> {
+/// RFC 9068 section 2.2, with what a check needs: grant, session, device, the masked position, and where its status stands.
+fn sign_access_token(
+    app: &App,
+    access: &mut AccessToken,
+    status: Option<&StatusSlot>,
+) -> Result<String, ProtocolError> {
     let mut claims = json!({
         "iss": app.config.issuer,
         "aud": audience_claim(&access.audiences),
@@ -154,6 +160,7 @@ fn sign_access_token(app: &App, access: &mut AccessToken) -> Result<String, Prot
     insert(&mut claims, "device_id", access.device.clone().map(Value::String));
     insert(&mut claims, "auth_time", access.auth_time.map(|at| at.secs().into()));
     insert(&mut claims, "cnf", access.certificate.as_ref().map(|print| json!({ "x5t#S256": print })));
+    insert(&mut claims, "status", status.map(|slot| status_claim(app, slot)));
     let ring = app.keys.ring();
     let key = ring.signing(SigningAlgorithm::RS256);
     access.key = Some(key.kid().to_owned());
@@ -161,6 +168,12 @@ fn sign_access_token(app: &App, access: &mut AccessToken) -> Result<String, Prot
         tracing::error!(error = %why, "cannot sign an access token");
         ProtocolError::server_error()
     })
+}
+
+/// Where the status of a token stands (Token Status List section 6.2).
+#[must_use]
+pub fn status_claim(app: &App, slot: &StatusSlot) -> Value {
+    json!({ "status_list": { "idx": slot.index, "uri": status_list::uri(app, &slot.list) } })
 }
 
 /// Sets a member that has a value.

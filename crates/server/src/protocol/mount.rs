@@ -22,6 +22,8 @@ pub enum Place {
     RevokeSession,
     RevokedSris,
     Sessions,
+    StatusList,
+    StatusListAggregation,
     Token,
     Userinfo,
     Users,
@@ -29,7 +31,7 @@ pub enum Place {
 
 impl Place {
     /// All of them.
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 16] = [
         Self::Authorize,
         Self::EndSession,
         Self::GlobalTokenRevocation,
@@ -41,6 +43,8 @@ impl Place {
         Self::RevokeSession,
         Self::RevokedSris,
         Self::Sessions,
+        Self::StatusList,
+        Self::StatusListAggregation,
         Self::Token,
         Self::Userinfo,
         Self::Users,
@@ -61,6 +65,8 @@ impl Place {
             Self::RevokeSession => "/revoke_session",
             Self::RevokedSris => REVOKED_SRIS,
             Self::Sessions => SESSIONS,
+            Self::StatusList => "/status_list",
+            Self::StatusListAggregation => "/status_list_aggregation",
             Self::Token => "/token",
             Self::Userinfo => "/userinfo",
             Self::Users => USERS,

@@ -26,8 +26,10 @@ use crate::{
         error::{ProtocolError, empty},
         feature,
         form::{Form, read_form},
+        interception::permit_all,
         throttle::Attempt,
     },
+    scripts::{Endpoint, Event, Permission},
 };
 use asked::Asked;
 use standing::{Standing, standing};
@@ -75,8 +77,13 @@ async fn carry_out(app: &App, request: Request, who: &mut Option<Initiator>) -> 
         *who = None;
         ProtocolError::slow_down(too_many)
     })?;
-    let orders = orders(app, client, &form, &settings).await?;
-    settle(app, orders, &attempt).await
+    let asking = Event::of(Endpoint::Revoke, client, &parts.headers);
+    let asking = Event { hint: form.find("token_type_hint").map(str::to_owned), ..asking };
+    let (wishes, events) = wishes(app, client, &form, &settings, &asking).await?.into_iter().unzip();
+    match permit_all(app, events).await? {
+        Some(permissions) => settle(app, wishes, permissions, &attempt).await,
+        None => Ok(()),
+    }
 }
 
 /// What one of the things asked for comes to.
@@ -87,8 +94,15 @@ enum Wish {
     Nothing(AuditEvent),
 }
 
-/// Finds out what is to end, all of it before any of it ends: one token that is refused refuses the call.
-async fn orders(app: &App, client: &Client, form: &Form, settings: &Settings) -> Result<Vec<Wish>, ProtocolError> {
+/// Finds out what is to end, all of it before any of it ends: one token that is refused refuses the call. With each goes what
+/// scripts are asked about it.
+async fn wishes(
+    app: &App,
+    client: &Client,
+    form: &Form,
+    settings: &Settings,
+    asking: &Event,
+) -> Result<Vec<(Wish, Event)>, ProtocolError> {
     let initiator = Initiator::Client(client.id.clone());
     match Asked::read(form, settings)? {
         Asked::Everything if client.is_public() => Err(ProtocolError::unauthorized_client(
@@ -96,13 +110,14 @@ async fn orders(app: &App, client: &Client, form: &Form, settings: &Settings) ->
         )),
         Asked::Everything => {
             let target = Target::Client { client: client.id.clone() };
-            Ok(vec![Wish::End(Order::new(target, Reason::UserRequest, initiator))])
+            let event = Event { target: Some(target.clone()), ..asking.clone() };
+            Ok(vec![(Wish::End(Order::new(target, Reason::UserRequest, initiator)), event)])
         }
         Asked::Tokens { texts, hint } => {
             let mut wishes = Vec::with_capacity(texts.len());
             for text in texts {
                 let owner = look_up(app, text, hint).await?;
-                wishes.push(wish(client, owner, settings, &initiator)?);
+                wishes.push(wish(client, owner, settings, &initiator, asking)?);
             }
             Ok(wishes)
         }
@@ -125,18 +140,23 @@ fn wish(
     owner: Option<CredentialOwner>,
     settings: &Settings,
     initiator: &Initiator,
-) -> Result<Wish, ProtocolError> {
+    asking: &Event,
+) -> Result<(Wish, Event), ProtocolError> {
     let nothing = |outcome: &str, owner: Option<CredentialOwner>| {
         let event = AuditEvent::new(Action::Order, Some(initiator.clone()), outcome).about("POST /revoke");
         let target = owner.map(|owner| Target::Grant { grant: owner.grant });
-        Wish::Nothing(AuditEvent { target, reason: Some(Reason::UserRequest), ..event })
+        // To a script what the client must not hear about is unknown, or the script would be the oracle that this is not.
+        (Wish::Nothing(AuditEvent { target, reason: Some(Reason::UserRequest), ..event }), asking.clone())
     };
     match (standing(client, owner.as_ref(), settings)?, owner) {
         // Section 2.1: one revoked token ends its whole grant, whichever kind it is.
         (Standing::Own | Standing::OfAnother, Some(owner)) => {
-            let order = Order::new(Target::Grant { grant: owner.grant }, Reason::UserRequest, initiator.clone());
+            let target = Target::Grant { grant: owner.grant.clone() };
+            let order = Order::new(target.clone(), Reason::UserRequest, initiator.clone());
             let foreign = owner.client != client.id;
-            Ok(Wish::End(if foreign { order.with_note(format!("of the client {}", owner.client)) } else { order }))
+            let order = if foreign { order.with_note(format!("of the client {}", owner.client)) } else { order };
+            let known = Event { target: Some(target), grant: Some(owner.grant), user: owner.user, ..asking.clone() };
+            Ok((Wish::End(order), Event { scope: owner.scope, ..known }))
         }
         // Section 2.2: an unknown token is no error, for its purpose is achieved.
         (Standing::Unknown, _) => Ok(nothing("unknown_token", None)),
@@ -146,12 +166,17 @@ fn wish(
 }
 
 /// One job, so that all of it happens or none.
-async fn settle(app: &App, wishes: Vec<Wish>, attempt: &Attempt) -> Result<(), ProtocolError> {
+async fn settle(
+    app: &App,
+    wishes: Vec<Wish>,
+    permissions: Vec<Permission>,
+    attempt: &Attempt,
+) -> Result<(), ProtocolError> {
     app.pace.at("submit").await;
     let begun = Instant::now();
     let ended = app.submit(Lane::Ending, move |door| {
         let ended: Result<Vec<Option<&'static str>>, LedgerError> =
-            wishes.iter().map(|wish| fulfil(door, wish)).collect();
+            wishes.into_iter().zip(&permissions).map(|(wish, permission)| fulfil(door, wish, permission)).collect();
         ended
     });
     let ended: Vec<&'static str> = ended.await?.into_iter().flatten().collect();
@@ -167,13 +192,19 @@ async fn settle(app: &App, wishes: Vec<Wish>, attempt: &Attempt) -> Result<(), P
 }
 
 /// The kind of what has ended now, if anything has.
-fn fulfil(door: &mut Door<'_>, wish: &Wish) -> Result<Option<&'static str>, LedgerError> {
+fn fulfil(door: &mut Door<'_>, wish: Wish, permission: &Permission) -> Result<Option<&'static str>, LedgerError> {
+    permission.record(door)?;
     match wish {
         Wish::End(order) => {
-            let kind = if matches!(order.target, Target::Client { .. }) { "client" } else { "grant" };
-            Ok(door.end(order)?.fresh.then_some(kind))
+            let order = permission.order(order);
+            let kind = match order.target {
+                Target::Client { .. } => "client",
+                Target::Subject { .. } => "user",
+                _ => "grant",
+            };
+            Ok(door.end(&order)?.fresh.then_some(kind))
         }
-        Wish::Nothing(event) => door.record(event).map(|()| None),
+        Wish::Nothing(event) => door.record(&event).map(|()| None),
     }
 }
 

@@ -24,9 +24,11 @@ use crate::{
         error::{ProtocolError, empty},
         feature,
         form::{Form, read_form},
+        interception::permit_all,
         privileged::{self, Endpoint, REVOKE_SESSION},
         user_attribute::{Attribute, VALUE_LIMIT},
     },
+    scripts::{self, Event, Permission},
 };
 
 const ENDPOINT: Endpoint = Endpoint { path: "/revoke_session", label: "revoke_session" };
@@ -44,7 +46,25 @@ async fn carry_out(app: &App, request: Request) -> Result<(), ProtocolError> {
     let (parts, form) = read_form(request, app.config.limits.body_bytes).await?;
     let caller = privileged::authorize(app, &parts, &form, REVOKE_SESSION).await?;
     let users = Criterion::read(&form)?.users(app).await?;
-    end(app, users, &caller).await
+    let breadth = Breadth::configured(app);
+    let asking = Event::of(scripts::Endpoint::RevokeSession, &caller, &parts.headers);
+    match permit_all(app, events(app, &users, breadth, &asking)).await? {
+        Some(permissions) => end(app, users, permissions, breadth, &caller).await,
+        None => Ok(()),
+    }
+}
+
+/// What scripts are asked: about each user, or about nobody.
+fn events(app: &App, users: &[User], breadth: Breadth, asking: &Event) -> Vec<Event> {
+    if users.is_empty() {
+        return vec![asking.clone()];
+    }
+    let about = |user: &User| {
+        let target = Target::Subject { issuer: app.config.issuer.clone(), subject: user.id.clone() };
+        let only_sessions = matches!(breadth, Breadth::Sessions);
+        Event { target: Some(target), only_sessions, user: Some(user.id.clone()), ..asking.clone() }
+    };
+    users.iter().map(about).collect()
 }
 
 /// Who is meant.
@@ -85,6 +105,11 @@ impl Breadth {
         if app.settings().revoke_session_ends_tokens { Self::Everything } else { Self::Sessions }
     }
 
+    /// As wide as scripts want it.
+    fn widened(self, permission: &Permission) -> Self {
+        if permission.breadth() == Some(scripts::Breadth::User) { Self::Everything } else { self }
+    }
+
     fn label(self) -> &'static str {
         match self {
             Self::Sessions => "session",
@@ -95,25 +120,35 @@ impl Breadth {
 
 /// All of them or nobody: a caller that hears of an error knows that nothing has ended. Where there is nothing to end, that is
 /// written down, so that this takes as long as anything else.
-async fn end(app: &App, users: Vec<User>, caller: &Client) -> Result<(), ProtocolError> {
-    let breadth = Breadth::configured(app);
+async fn end(
+    app: &App,
+    users: Vec<User>,
+    permissions: Vec<Permission>,
+    breadth: Breadth,
+    caller: &Client,
+) -> Result<(), ProtocolError> {
     let issuer = app.config.issuer.clone();
     let initiator = Initiator::Client(caller.id.clone());
     let fruitless = ENDPOINT.fruitless(caller, "nothing_to_end");
     app.pace.at("submit").await;
     let begun = Instant::now();
     let ending = app.submit(Lane::Ending, move |door| {
-        let orders = users.iter().map(|user| end_one(door, breadth, &issuer, user, &initiator));
-        let orders = orders.sum::<Result<usize, LedgerError>>()?;
-        if orders == 0 {
+        permissions.iter().try_for_each(|permission| permission.record(door))?;
+        let mut orders = Vec::new();
+        for (user, permission) in users.iter().zip(&permissions) {
+            let breadth = breadth.widened(permission);
+            let count = end_one(door, breadth, &issuer, user, &initiator, permission)?;
+            orders.extend(std::iter::repeat_n(breadth.label(), count));
+        }
+        if orders.is_empty() {
             door.record(&fruitless)?;
         }
         Ok(orders)
     });
     let orders = ending.await?;
     app.telemetry.revoke_seconds.record(begun.elapsed());
-    for _ in 0..orders {
-        let labels = [("target", breadth.label()), ("reason", Reason::UserRequest.code())];
+    for label in orders {
+        let labels = [("target", label), ("reason", Reason::UserRequest.code())];
         app.telemetry.count("rescind_revocations_total", &labels);
     }
     Ok(())
@@ -126,16 +161,18 @@ fn end_one(
     issuer: &str,
     user: &User,
     initiator: &Initiator,
+    permission: &Permission,
 ) -> Result<usize, LedgerError> {
     let (reason, initiator) = (Reason::UserRequest, initiator.clone());
     match breadth {
         Breadth::Sessions => {
-            let order = EndingOfSessions { user: user.id.clone(), except: None, reason, initiator, note: None };
+            let note = permission.note().map(str::to_owned);
+            let order = EndingOfSessions { user: user.id.clone(), except: None, reason, initiator, note };
             door.end_sessions(&order).map(|ended| ended.len())
         }
         Breadth::Everything => {
             let target = Target::Subject { issuer: issuer.to_owned(), subject: user.id.clone() };
-            door.end(&Order::new(target, reason, initiator)).map(|_| 1)
+            door.end(&permission.order(Order::new(target, reason, initiator))).map(|_| 1)
         }
     }
 }

@@ -138,7 +138,7 @@ impl Thread {
             let Some(Line { at, .. }) = lines.first() else { continue };
             let untold = self.told.untold.load(SeqCst);
             let loss = if untold > 0 { render_loss(&self.fields, *at, untold) } else { String::new() };
-            let text = lines.iter().fold(loss, |text, line| text + &line.text);
+            let text = lines.iter().fold(loss, |text, line| text + line.text.as_str());
             match self.file.append(day(*at), &text) {
                 Ok(()) if untold > 0 => {
                     self.told.untold.fetch_sub(untold, SeqCst);

@@ -3,10 +3,12 @@
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use reqwest::Method;
 use rescind_jose::{Algorithm, SigningKey};
 use serde_json::{Value, json};
 
 use crate::{
+    application::API,
     parts::{self, Subject, programs, run},
     sample,
     server::Server,
@@ -61,6 +63,18 @@ async fn oauth4webapi_authenticates_with_a_private_key_and_reads_signed_introspe
     let mut command = node("oauth4webapi.mjs");
     subject.tell(&mut command);
     command.env("CLIENT_JWK", private_jwk(&key)?.to_string()).env("INTROSPECTION_JWT", "1");
+    run(command, &server).await
+}
+
+#[tokio::test]
+async fn jwt_status_list_decodes_our_lists_and_sees_revocations_in_them() -> Result<()> {
+    let Some(_) = parts::find() else { return Ok(()) };
+    let server = Server::start().await?;
+    let subject = Subject::add(&server, json!({})).await?;
+    let audience = form_urlencoded::byte_serialize(API.as_bytes()).collect::<String>();
+    server.administer(Method::PATCH, &format!("/apis?audience={audience}"), &json!({ "token_format": "jwt" })).await?;
+    let mut command = node("status_list.mjs");
+    subject.tell(&mut command);
     run(command, &server).await
 }
 

@@ -32,7 +32,7 @@ const EXAMPLES: &str = "20";
 
 /// Operations that need what no request made from a description can have, each with the reason. Their refusals are looked
 /// at like all others; other tests see them succeed.
-const NEVER_SUCCEED: [(&str, &str); 5] = [
+const NEVER_SUCCEED: [(&str, &str); 11] = [
     ("POST /sign-in", "the form is bound to a browser and a page of ours"),
     ("POST /consent", "the form is bound to a browser and a page of ours"),
     ("POST /account/end", "the form is bound to a browser and a page of ours"),
@@ -40,6 +40,12 @@ const NEVER_SUCCEED: [(&str, &str); 5] = [
         "DELETE /pf-ws/rest/sessionMgmt/sessions/{sri}/authnSessions/{id}",
         "the id has to be that of a session that runs",
     ),
+    ("GET /status_list", "it only says that a list has an id"),
+    ("POST /status_list", "it only says that a list has an id"),
+    ("GET /jans-auth/restv1/status_list", "it only says that a list has an id"),
+    ("POST /jans-auth/restv1/status_list", "it only says that a list has an id"),
+    ("GET /status_list/{id}", "there is a list only where an API wants JWTs"),
+    ("POST /status_list/{id}", "there is a list only where an API wants JWTs"),
     ("GET /openapi.json", "schemathesis reads it, and makes no calls to it"),
 ];
 

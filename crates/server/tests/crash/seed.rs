@@ -49,7 +49,7 @@ pub(crate) fn holders(place: &Place, client: &str, count: usize) -> Vec<Holder> 
             expires_at: now.plus(std::time::Duration::from_secs(3600)),
         };
         holders.push(Holder { user: user.id.clone(), token: token.clone() });
-        rows.push((user, Minted { access: access(&grant, &token), grant, refresh: None }));
+        rows.push((user, Minted { access: access(&grant, &token), grant, refresh: None, status: None }));
     }
     let ticket = app.queue.submit(Lane::Issuing, move |door| {
         rows.iter().try_for_each(|(user, minted)| door.add_user(user).and_then(|()| door.mint(minted)))

@@ -79,7 +79,7 @@ impl Place {
             }
         };
         let (words, complaint) = (fs::read_to_string(said).unwrap(), fs::read_to_string(complained).unwrap());
-        if succeeded { Ok(words) } else { Err(words + &complaint) }
+        if succeeded { Ok(words) } else { Err(words + complaint.as_str()) }
     }
 
     pub(crate) fn serve(&self) -> Server {

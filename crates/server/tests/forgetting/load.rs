@@ -130,6 +130,7 @@ fn refresh_once(world: &World, given: Given) -> rescind_ledger::Ticket<rescind_l
         access: access_token(&given.grant, None, Hash(random()), now, now.plus(ttl)),
         refresh: Some(refresh_token(&given.grant, next, Some(given.refresh.hash), now)),
         grant: given.grant,
+        status: None,
     };
     let presented = Presented { token: given.refresh, successor: Some(next), grace: Duration::from_secs(30) };
     world.submit(move |door| refresh(door, &presented, &minted))

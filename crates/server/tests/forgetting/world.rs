@@ -228,7 +228,12 @@ impl Given {
     }
 
     pub(crate) fn minted(&self) -> Minted {
-        Minted { grant: self.grant.clone(), access: self.access.clone(), refresh: Some(self.refresh.clone()) }
+        Minted {
+            grant: self.grant.clone(),
+            access: self.access.clone(),
+            refresh: Some(self.refresh.clone()),
+            status: None,
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 mod audit;
 mod commands;
 mod endings;
+mod scripts;
 mod world;
 
 use std::{

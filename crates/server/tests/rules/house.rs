@@ -147,6 +147,11 @@ impl House {
         dir
     }
 
+    /// The clock it goes by.
+    pub(crate) fn clock(&self) -> Arc<AtomicI64> {
+        self.clock.clone()
+    }
+
     pub(crate) async fn add_user(&self, name: &str) {
         let user = User {
             id: format!("u_{name}"),

@@ -227,7 +227,7 @@ async fn p24_a_token_that_needs_a_valid_session_fails_if_the_session_is_unknown(
             session_validation: validation,
             ..real.clone()
         };
-        house.door(move |door| door.mint(&Minted { grant, access, refresh: None })).await.unwrap();
+        house.door(move |door| door.mint(&Minted { grant, access, refresh: None, status: None })).await.unwrap();
         assert_eq!(house.is_active("web", name).await, active, "{name}");
     }
 }

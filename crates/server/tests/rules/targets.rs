@@ -233,7 +233,7 @@ fn write(door: &mut Door<'_>, access: AccessToken, begins: bool) -> Result<(), L
         issued_at: grant.issued_at,
         expires_at: grant.expires_at,
     };
-    let minted = Minted { grant, access, refresh: None };
+    let minted = Minted { grant, access, refresh: None, status: None };
     if begins {
         return door.mint(&minted);
     }

@@ -134,7 +134,7 @@ async fn p24_a_token_that_needs_a_session_which_nobody_knows_is_refused() {
             session_validation,
             ..access.clone()
         };
-        house.door(move |door| door.mint(&Minted { grant, access, refresh: None })).await.unwrap();
+        house.door(move |door| door.mint(&Minted { grant, access, refresh: None, status: None })).await.unwrap();
         assert_eq!(house.is_active(PHONE, text).await, active, "{text}");
     }
 }

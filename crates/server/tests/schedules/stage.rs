@@ -203,7 +203,7 @@ impl Scene {
             issued_at: now,
             expires_at: grant.expires_at,
         };
-        Minted { grant, access, refresh: Some(refresh) }
+        Minted { grant, access, refresh: Some(refresh), status: None }
     }
 
     fn code_record(&self, now: Timestamp) -> Code {
@@ -220,6 +220,7 @@ impl Scene {
 
     fn request(&self) -> AuthorizationRequest {
         AuthorizationRequest {
+            logout_status_jwt: false,
             client_id: self.client.id.clone(),
             redirect_uri: REDIRECT_URI.to_owned(),
             state: None,

@@ -55,11 +55,11 @@ impl<'r, 's> Cells<'r, 's> {
         self.take().map(Hash)
     }
 
-    fn text(&mut self) -> rusqlite::Result<String> {
+    pub(super) fn text(&mut self) -> rusqlite::Result<String> {
         self.take()
     }
 
-    fn text_or_none(&mut self) -> rusqlite::Result<Option<String>> {
+    pub(super) fn text_or_none(&mut self) -> rusqlite::Result<Option<String>> {
         self.take()
     }
 
@@ -87,7 +87,7 @@ impl<'r, 's> Cells<'r, 's> {
     }
 }
 
-fn unreadable(column: usize, why: FromSqlError) -> Error {
+pub(super) fn unreadable(column: usize, why: FromSqlError) -> Error {
     Error::FromSqlConversionFailure(column, Type::Text, Box::new(why))
 }
 

@@ -30,6 +30,12 @@ pub(super) fn forget(connection: &Connection, floor: Position, now: Timestamp, l
         }
         sweep.remove(whole, params![now.0, limit])?;
     }
+    sweep.remove(
+        "DELETE FROM status_references WHERE (list, idx) IN (SELECT r.list, r.idx FROM status_lists AS l \
+         JOIN status_references AS r ON r.list = l.number WHERE l.expires_at <= ?1 LIMIT ?2)",
+        params![now.0, limit],
+    )?;
+    connection.prepare_cached(RETIRE)?.execute([now.0])?;
     let pending = pending_requests(connection)?;
     Ok(Swept { pending, ..sweep.swept })
 }
@@ -39,6 +45,10 @@ pub(super) fn pending_requests(connection: &Connection) -> rusqlite::Result<u64>
     let sql = "SELECT (SELECT count(*) FROM pushed_requests) - (SELECT count(*) FROM pushed_request_uses)";
     connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
 }
+
+/// A list goes after its references. Nobody asks for it any more: reads leave out what has expired.
+const RETIRE: &str = "DELETE FROM status_lists WHERE expires_at <= ?1 \
+                      AND NOT EXISTS (SELECT 1 FROM status_references WHERE list = number)";
 
 struct Sweep<'c> {
     connection: &'c Connection,
@@ -57,7 +67,7 @@ impl Sweep<'_> {
 
 /// For each kind of record: what hangs on it, and then itself. Both choose the same rows, the earliest to expire, so that
 /// a use never goes before what was used, which would be usable again, nor stays behind.
-const EXPIRING: [[&str; 2]; 8] = [
+const EXPIRING: [[&str; 2]; 9] = [
     [
         "DELETE FROM refresh_uses WHERE hash IN (SELECT hash FROM refresh_tokens WHERE expires_at <= ?1 \
          ORDER BY expires_at, hash LIMIT ?2)",
@@ -86,6 +96,11 @@ const EXPIRING: [[&str; 2]; 8] = [
     [
         "",
         "DELETE FROM access_tokens WHERE hash IN (SELECT hash FROM access_tokens WHERE expires_at <= ?1 \
+         ORDER BY expires_at, hash LIMIT ?2)",
+    ],
+    [
+        "",
+        "DELETE FROM logout_status_jwts WHERE hash IN (SELECT hash FROM logout_status_jwts WHERE expires_at <= ?1 \
          ORDER BY expires_at, hash LIMIT ?2)",
     ],
     [

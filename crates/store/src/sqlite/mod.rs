@@ -7,6 +7,8 @@ mod forget;
 mod listing;
 mod open;
 mod reads;
+mod scripts;
+mod status;
 mod tx;
 
 use std::path::{Path, PathBuf};
@@ -173,6 +175,7 @@ impl Store for Sqlite {
             apis: apis.into_iter().map(|api| (api.audience.clone(), api.into())).collect(),
             disabled_users: users.into_iter().collect(),
             disabled_devices: devices.into_iter().collect(),
+            scripts: scripts::all(connection).within(scripts::TABLE)?.into_iter().collect(),
             settings: settings(connection)?.into(),
             position: self.mark()?.head,
         })

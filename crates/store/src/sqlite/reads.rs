@@ -11,8 +11,8 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 use rescind_ledger::{
     AccessToken, AuditHead, AuditRecord, Authentication, Code, Consent, CredentialOwner, Device, Entry, Filter, Grant,
-    Hash, HorizonFact, Page, Position, PushedRequest, Reads, RefreshToken, Sealed, Session, SettingChange, SignedHead,
-    StoreError, Timestamp, User,
+    Hash, HorizonFact, Page, Position, PushedRequest, Reads, RefreshToken, ScriptVersion, Sealed, Session,
+    SettingChange, SignedHead, StatusList, StatusScan, StoreError, Timestamp, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params};
 
@@ -20,7 +20,7 @@ use super::{
     audit,
     cells::{Cells, Stored, bound},
     fault::Within,
-    listing, open,
+    listing, open, status,
 };
 
 /// The sessions of a user that are not noted as ended, the oldest first.
@@ -144,7 +144,9 @@ impl Reads for SqliteReads {
             let sql = "SELECT grant_id, client_id, user_id, scope FROM access_tokens WHERE hash = ?1 UNION ALL \
                        SELECT g.id, g.client_id, g.user_id, g.scope FROM refresh_tokens AS t \
                        JOIN grants AS g ON g.id = t.grant_id WHERE t.hash = ?1 UNION ALL \
-                       SELECT grant_id, client_id, user_id, scope FROM access_tokens WHERE id = ?2";
+                       SELECT grant_id, client_id, user_id, '' FROM logout_status_jwts WHERE hash = ?1 UNION ALL \
+                       SELECT grant_id, client_id, user_id, scope FROM access_tokens WHERE id = ?2 UNION ALL \
+                       SELECT grant_id, client_id, user_id, '' FROM logout_status_jwts WHERE id = ?2";
             let mut statement = connection.prepare_cached(sql).within("access_tokens")?;
             let read = |row: &rusqlite::Row<'_>| {
                 Ok(CredentialOwner { grant: row.get(0)?, client: row.get(1)?, user: row.get(2)?, scope: row.get(3)? })
@@ -304,6 +306,22 @@ impl Reads for SqliteReads {
             let rows = statement.query_map([limit], |row| Cells::of(row).position()).within("outbox")?;
             rows.collect::<rusqlite::Result<_>>().within("outbox")
         })
+    }
+
+    async fn script_versions(&self, name: &str) -> Result<Vec<ScriptVersion>, StoreError> {
+        self.each("WHERE name = ?1 ORDER BY version DESC", [name])
+    }
+
+    async fn find_status_list(&self, id: &str) -> Result<Option<StatusList>, StoreError> {
+        self.find("id = ?1", [id])
+    }
+
+    async fn status_lists(&self, now: Timestamp) -> Result<Vec<StatusList>, StoreError> {
+        self.each("WHERE expires_at > ?1 ORDER BY number", [now.0])
+    }
+
+    async fn scan_status_list(&self, id: &str, scan: &mut dyn StatusScan) -> Result<(), StoreError> {
+        self.read(|connection| status::scan(connection, id, scan).within("status_references"))
     }
 
     async fn secrets(&self) -> Result<Vec<(String, Sealed)>, StoreError> {

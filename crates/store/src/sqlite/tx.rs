@@ -2,8 +2,9 @@
 
 use rescind_ledger::{
     AccessToken, Api, AuditHead, AuditRecord, Authentication, Client, Code, Consent, Device, Entry, ForgottenAudit,
-    Grant, Hash, HorizonFact, Initiator, Mark, Position, PushedRequest, RefreshToken, Sealed, Session, SessionClock,
-    SettingChange, SignedHead, StoreError, Swept, Target, Timestamp, Tx, Use, User,
+    Grant, Hash, HorizonFact, Initiator, LogoutStatusJwt, Mark, Position, PushedRequest, RefreshToken, Script, Sealed,
+    Session, SessionClock, SettingChange, SignedHead, StatusReference, StoreError, Swept, Target, Timestamp, Tx, Use,
+    User,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::Serialize;
@@ -14,6 +15,7 @@ use super::{
     fault::Within,
     forget, mark_of,
     reads::LIVE_SESSIONS,
+    scripts, status,
 };
 
 /// A transaction that is rolled back when dropped, unless it was committed.
@@ -378,6 +380,14 @@ impl Tx for SqliteTx<'_> {
         )
     }
 
+    fn insert_status_reference(&mut self, reference: &StatusReference, at: Timestamp) -> Result<(), StoreError> {
+        self.attempt("status_references", |connection| status::insert_reference(connection, reference, at))
+    }
+
+    fn insert_logout_status_jwt(&mut self, jwt: &LogoutStatusJwt) -> Result<(), StoreError> {
+        self.attempt("logout_status_jwts", |connection| status::insert_logout_jwt(connection, jwt))
+    }
+
     fn insert_refresh_token(&mut self, token: &RefreshToken) -> Result<(), StoreError> {
         self.insert::<RefreshToken>(
             "INSERT INTO refresh_tokens (hash, grant_id, parent, issued_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -490,6 +500,23 @@ impl Tx for SqliteTx<'_> {
         let note = "INSERT INTO device_external_ids (kind, value, device_id) VALUES (?1, ?2, ?3)";
         let mut ids = device.external_ids.iter();
         ids.try_for_each(|(kind, value)| self.execute("device_external_ids", note, [kind, value, &device.id]).map(drop))
+    }
+
+    fn find_script(&mut self, name: &str) -> Result<Option<Script>, StoreError> {
+        self.attempt(scripts::TABLE, |connection| scripts::find(connection, name))
+    }
+
+    fn script_counts(&mut self, name: &str) -> Result<(u32, Option<u32>), StoreError> {
+        self.attempt(scripts::TABLE, |connection| scripts::counts(connection, name))
+    }
+
+    fn put_script(&mut self, script: &Script) -> Result<(), StoreError> {
+        let stored_by = json(scripts::TABLE, &script.stored_by)?;
+        self.attempt(scripts::TABLE, |connection| scripts::put(connection, script, &stored_by))
+    }
+
+    fn delete_script(&mut self, name: &str) -> Result<(), StoreError> {
+        self.execute(scripts::TABLE, "DELETE FROM scripts WHERE name = ?1", [name]).map(drop)
     }
 
     fn put_setting(&mut self, change: &SettingChange) -> Result<(), StoreError> {

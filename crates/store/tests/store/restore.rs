@@ -51,7 +51,7 @@ impl Running {
             grant.position = self.live.stamp();
             let access = access_token(&grant.id, &grant);
             self.issued.push(access.trace(ISSUER, &key()));
-            let minted = Minted { grant, access, refresh: None };
+            let minted = Minted { grant, access, refresh: None, status: None };
             let ticket = self.queue.submit(Lane::Issuing, move |door| door.mint(&minted));
             self.writer.turn(at(NOW));
             ticket.wait().unwrap();

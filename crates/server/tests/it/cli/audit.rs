@@ -96,7 +96,7 @@ fn an_export_that_was_touched_is_found_out_with_the_record_and_what_is_wrong() {
         spoil(&mut lines);
         let found = verify_file(&world.host, &(lines.join("\n") + "\n"), &[]);
         assert_eq!(found.code(), 1, "{}", found.stdout());
-        found.stdout() + &found.stderr()
+        format!("{}{}", found.stdout(), found.stderr())
     };
     let removed = spoilt(&|lines| drop(lines.remove(place)));
     assert!(removed.contains(&format!("FAULT record {seq} is missing")), "{removed}");

@@ -7,6 +7,8 @@ pub(crate) mod ledger;
 pub(crate) mod listing;
 pub(crate) mod records;
 pub(crate) mod samples;
+pub(crate) mod scripts;
+pub(crate) mod status;
 
 use std::{
     future::Future,
@@ -139,6 +141,18 @@ macro_rules! conformance {
             a_touch_never_moves_back,
             the_live_sessions_of_a_user_come_oldest_first_and_without_those_that_ended,
             authentications_and_consents_come_oldest_first,
+        ]);
+        $crate::conformance::conformance!($backend, scripts: [
+            every_version_of_a_script_is_kept,
+            a_script_that_is_gone_is_known_by_its_versions,
+            an_undone_script_was_never_stored,
+        ]);
+        $crate::conformance::conformance!($backend, status: [
+            references_come_back_as_they_were_in_the_order_of_their_indexes,
+            only_what_is_wanted_is_handed_over,
+            an_index_is_given_once,
+            a_list_lives_as_long_as_its_last_token_and_goes_as_a_whole,
+            a_logout_status_jwt_is_found_by_its_hash_and_by_its_id,
         ]);
     };
     ($backend:ty, $module:ident: [$($case:ident),* $(,)?]) => {

@@ -1,0 +1,120 @@
+//! Where scripts are run: beside the workers that serve requests, a bounded number at once, each compiled once.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use rescind_ledger::{Script, ScriptFailure, Target};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+
+use super::{Event, Failure, Fate, Interpreter, Prepared, Ruling, Run, Terms, Watch, ruling::ask};
+
+/// The most interpreters; more than the cores of a small machine gains nothing, and each may use its share of memory.
+const MOST_AT_ONCE: usize = 8;
+
+/// How long a request waits for a place. Only scripts that run to their limit let it come to that.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Interpreters that wait for work, and the scripts that were compiled.
+pub struct Workshop {
+    watch: Watch,
+    idle: Mutex<Vec<Interpreter>>,
+    prepared: Mutex<HashMap<String, Arc<Prepared>>>,
+    slots: Arc<Semaphore>,
+    patience: Duration,
+}
+
+impl Default for Workshop {
+    fn default() -> Self {
+        let begun = Instant::now();
+        let cores = thread::available_parallelism().map_or(2, usize::from);
+        Self::new(Arc::new(move || begun.elapsed()), cores, PATIENCE)
+    }
+}
+
+impl Workshop {
+    /// One whose scripts are timed by this watch, of which so many run at once, and the rest wait for so long.
+    #[must_use]
+    pub fn new(watch: Watch, at_once: usize, patience: Duration) -> Self {
+        let slots = Arc::new(Semaphore::new(at_once.clamp(1, MOST_AT_ONCE)));
+        Self { watch, idle: Mutex::default(), prepared: Mutex::default(), slots, patience }
+    }
+
+    /// Asks the scripts about each event of a request, until something is not allowed.
+    pub async fn ask(
+        self: &Arc<Self>,
+        scripts: &Arc<[Arc<Script>]>,
+        events: Vec<Event>,
+        issuer: &str,
+        terms: Terms,
+    ) -> Vec<Ruling> {
+        let targets: Vec<_> = events.iter().map(|event| event.target.clone()).collect();
+        let Ok(Ok(slot)) = timeout(self.patience, self.slots.clone().acquire_owned()).await else {
+            return unanswered(scripts, targets, &Failure::Busy, terms.on_failure);
+        };
+        let (workshop, asked, issuer) = (self.clone(), scripts.clone(), issuer.to_owned());
+        let asking = spawn_blocking(move || {
+            let _slot = slot;
+            workshop.ask_here(&asked, events, &issuer, terms)
+        });
+        match asking.await {
+            Ok(rulings) => rulings,
+            // The runtime is being shut down.
+            Err(_) => unanswered(scripts, targets, &Failure::Panicked, terms.on_failure),
+        }
+    }
+
+    fn ask_here(&self, scripts: &[Arc<Script>], events: Vec<Event>, issuer: &str, terms: Terms) -> Vec<Ruling> {
+        let prepared: Vec<_> = scripts.iter().map(|script| self.prepare(script)).collect();
+        let waiting = self.idle.lock().pop();
+        let interpreter = waiting.unwrap_or_else(|| Interpreter::new(self.watch.clone()));
+        let mut rulings = Vec::with_capacity(events.len());
+        for event in events {
+            let ruling = ask(&interpreter, &prepared, &Arc::new(event), issuer, terms);
+            let goes_on = matches!(ruling.fate, Fate::Allowed(_));
+            rulings.push(ruling);
+            if !goes_on {
+                break;
+            }
+        }
+        self.idle.lock().push(interpreter);
+        rulings
+    }
+
+    /// The compiled form of a script, made now if it is not there.
+    fn prepare(&self, script: &Arc<Script>) -> Arc<Prepared> {
+        let is_same =
+            |known: &&Arc<Prepared>| known.script.version == script.version && known.script.source == script.source;
+        if let Some(known) = self.prepared.lock().get(&script.name).filter(is_same) {
+            return known.clone();
+        }
+        let fresh = Arc::new(Prepared::new(script.clone()));
+        self.prepared.lock().insert(script.name.clone(), fresh.clone());
+        fresh
+    }
+}
+
+/// Nobody was asked, which counts as a failure of the first of them.
+fn unanswered(
+    scripts: &[Arc<Script>],
+    targets: Vec<Option<Target>>,
+    why: &Failure,
+    on_failure: ScriptFailure,
+) -> Vec<Ruling> {
+    let run = |script: &Arc<Script>| {
+        let (name, version) = (script.name.clone(), script.version);
+        Run { name, version, outcome: Err(why.clone()) }
+    };
+    let ruling = |target| {
+        let fate = match on_failure {
+            ScriptFailure::Refuse => Fate::Failed,
+            ScriptFailure::Allow => Fate::Allowed(target),
+        };
+        Ruling { runs: scripts.first().map(run).into_iter().collect(), fate, breadth: None }
+    };
+    targets.into_iter().map(ruling).collect()
+}
