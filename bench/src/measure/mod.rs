@@ -19,7 +19,7 @@ use crate::report::Line;
 use crate::seed::{self, Plan};
 
 /// Every measurement, in an order in which one can go on with what the one before has set up.
-pub const NAMES: [&str; 21] = [
+pub const NAMES: [&str; 22] = [
     "introspect_cold_c64",
     "introspect_active_c1",
     "introspect_active_c16",
@@ -36,6 +36,7 @@ pub const NAMES: [&str; 21] = [
     "revoke_inprocess_c64",
     "orders_per_fsync",
     "revoke_http_c64",
+    "revoke_http_script_c64",
     "revoke_ack_p99_under_issuance",
     "status_list_reach_10m",
     "status_lists_reach_all_10m",
@@ -100,6 +101,7 @@ impl Bench {
             "revoke_inprocess_c64" => revocation::in_process(self),
             "orders_per_fsync" => revocation::per_fsync(self),
             "revoke_http_c64" => revocation::http(self),
+            "revoke_http_script_c64" => revocation::http_with_script(self),
             "revoke_ack_p99_under_issuance" => revocation::under_issuance(self),
             "status_list_reach_10m" => status_lists::one(self),
             "status_lists_reach_all_10m" => status_lists::all(self),

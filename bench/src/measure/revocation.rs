@@ -10,7 +10,7 @@ use anyhow::anyhow;
 use rescind::app::{App, Opened};
 use rescind::clock::{Clock, fresh_id};
 use rescind::pace::Pace;
-use rescind_ledger::{Lane, Store as _};
+use rescind_ledger::{Initiator, Lane, ScriptChange, Store as _};
 use rescind_store::{DataDir, Sqlite};
 
 use crate::child::Child;
@@ -151,6 +151,38 @@ pub(super) fn http(bench: &mut Bench) -> anyhow::Result<Line> {
         unit: "orders/s",
         reference: Some(median(theirs)),
         goal: Some(Goal::RatioAtLeast(1.5)),
+    })
+}
+
+/// The least a script can do.
+const TRIVIAL: &str = "fn revoke(event) { allow() }";
+
+/// Revocations while a trivial script is asked about each; the reference is the same server without one.
+pub(super) fn http_with_script(bench: &mut Bench) -> anyhow::Result<Line> {
+    const WARM_UP: usize = 10;
+    let tokens = RUNS * CALLERS * (ORDERS + WARM_UP);
+    let without = Revocations::of(bench, "without-script", tokens)?;
+    let folder = bench.folder("with-script", Plan { live: tokens as u64, ..Plan::EMPTY })?;
+    with_app(&folder, |app, runtime| {
+        let change = ScriptChange { source: Some(TRIVIAL.to_owned()), ..ScriptChange::default() };
+        let who = Initiator::Administrator("bench".to_owned());
+        let put = app.queue.submit(Lane::Issuing, move |door| door.put_script("trivial", &change, &who));
+        runtime.block_on(put).map(drop).map_err(Into::into)
+    })?;
+    let with = Revocations { server: Child::rescind(&folder)?, folder, next: 0 };
+    let (mut asked, mut unasked) = ((with, Vec::new()), (without, Vec::new()));
+    for _ in 0..RUNS {
+        for (revocations, rates) in [&mut asked, &mut unasked] {
+            rates.push(revocations.run(CALLERS, ORDERS, WARM_UP)?.rate);
+        }
+    }
+    Ok(Line {
+        name: "revoke_http_script_c64",
+        value: median(asked.1),
+        unit: "orders/s",
+        reference: Some(median(unasked.1)),
+        // A trivial script costs at most 15 %.
+        goal: Some(Goal::RatioAtLeast(0.85)),
     })
 }
 

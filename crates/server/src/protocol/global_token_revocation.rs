@@ -51,19 +51,13 @@ async fn carry_out(app: &App, request: Request) -> Result<(), ProtocolError> {
     let sub_id = SubId::read(&body, app.settings().global_token_revocation_attribute_formats)
         .map_err(|why| ProtocolError::invalid_request(why.to_string()))?;
     let user = find_user(app, &sub_id).await?;
-    let asking = Event::of(scripts::Endpoint::GlobalTokenRevocation, &caller, &parts.headers);
     let target = user.clone().map(|subject| Target::Subject { issuer: app.config.issuer.clone(), subject });
-    let Some(permission) = permit(app, Event { target, user: user.clone(), ..asking }).await? else { return Ok(()) };
-    let Some(user) = user else {
-        permission.keep(app).await?;
-        return match Mount::of(&parts.extensions) {
-            // Section 3.4.
-            Mount::Issuer => Err(ProtocolError::unknown_subject()),
-            // Janssen's clients take anything but 204 for a failure, and there is nothing to end.
-            Mount::Janssen => Ok(app.audit(ENDPOINT.fruitless(&caller, "unknown_subject")).await?),
-        };
-    };
-    end(app, user, permission, &caller).await
+    let asking = Event::of(scripts::Endpoint::GlobalTokenRevocation, &caller, &parts.headers);
+    match permit(app, Event { target: target.clone(), user, ..asking }).await? {
+        Some(permission) => settle(app, target, permission, &caller, Mount::of(&parts.extensions)).await,
+        // As if it had been done.
+        None => Ok(()),
+    }
 }
 
 /// The body has no room for the name of a client that a certificate speaks for (RFC 8705 section 2), so it stands in the
@@ -139,21 +133,42 @@ fn is_our_host(app: &App, host: &str) -> bool {
     ours.is_some_and(|ours| Host::parse(host).is_ok_and(|host| host == ours))
 }
 
-/// One order for everything of the user, whatever it is and however much.
-async fn end(app: &App, user: String, permission: Permission, caller: &Client) -> Result<(), ProtocolError> {
-    let target = Target::Subject { issuer: app.config.issuer.clone(), subject: user };
-    let order = permission.order(Order::new(target, Reason::UserRequest, Initiator::Client(caller.id.clone())));
+/// One order for everything of the user, whatever it is and however much; or the record that there is nobody.
+async fn settle(
+    app: &App,
+    target: Option<Target>,
+    permission: Permission,
+    caller: &Client,
+    mount: Mount,
+) -> Result<(), ProtocolError> {
+    let is_known = target.is_some();
+    let order = target
+        .map(|target| permission.order(Order::new(target, Reason::UserRequest, Initiator::Client(caller.id.clone()))));
+    let fruitless = ENDPOINT.fruitless(caller, "unknown_subject");
     app.pace.at("submit").await;
     let begun = Instant::now();
     let ending = app.submit(Lane::Ending, move |door| {
         permission.record(door)?;
-        door.end(&order)
+        match &order {
+            Some(order) => door.end(order).map(|_| ()),
+            None if mount == Mount::Janssen => door.record(&fruitless),
+            // The refusal has a record.
+            None => Ok(()),
+        }
     });
     ending.await?;
-    app.telemetry.revoke_seconds.record(begun.elapsed());
-    let labels = [("target", "subject"), ("reason", Reason::UserRequest.code())];
-    app.telemetry.count("rescind_revocations_total", &labels);
-    Ok(())
+    if is_known {
+        app.telemetry.revoke_seconds.record(begun.elapsed());
+        let labels = [("target", "subject"), ("reason", Reason::UserRequest.code())];
+        app.telemetry.count("rescind_revocations_total", &labels);
+        return Ok(());
+    }
+    match mount {
+        // Section 3.4.
+        Mount::Issuer => Err(ProtocolError::unknown_subject()),
+        // Janssen's clients take anything but 204 for a failure, and there is nothing to end.
+        Mount::Janssen => Ok(()),
+    }
 }
 
 /// One subject identifier (RFC 9493), as [`SubId::read`] takes it.

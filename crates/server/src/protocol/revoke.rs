@@ -78,7 +78,7 @@ async fn carry_out(app: &App, request: Request, who: &mut Option<Initiator>) -> 
         ProtocolError::slow_down(too_many)
     })?;
     let asking = Event::of(Endpoint::Revoke, client, &parts.headers);
-    let asking = Event { hint: form.find("token_type_hint").map(str::to_owned), ..asking };
+    let asking = asking.with_hint(form.find("token_type_hint"));
     let (wishes, events) = wishes(app, client, &form, &settings, &asking).await?.into_iter().unzip();
     match permit_all(app, events).await? {
         Some(permissions) => settle(app, wishes, permissions, &attempt).await,

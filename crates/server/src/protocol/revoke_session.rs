@@ -8,8 +8,9 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
+use rescind_check::Verdict;
 use rescind_ledger::{
-    Client, Door, EndingOfSessions, Feature, Initiator, Lane, LedgerError, Order, Reason, Target, User,
+    Client, Door, EndingOfSessions, Feature, Initiator, Lane, LedgerError, Order, Reads, Reason, Target, User,
 };
 use serde_json::json;
 
@@ -47,24 +48,14 @@ async fn carry_out(app: &App, request: Request) -> Result<(), ProtocolError> {
     let caller = privileged::authorize(app, &parts, &form, REVOKE_SESSION).await?;
     let users = Criterion::read(&form)?.users(app).await?;
     let breadth = Breadth::configured(app);
+    let wishes = wishes(app, breadth, users).await?;
     let asking = Event::of(scripts::Endpoint::RevokeSession, &caller, &parts.headers);
-    match permit_all(app, events(app, &users, breadth, &asking)).await? {
-        Some(permissions) => end(app, users, permissions, breadth, &caller).await,
+    let about = |wish: &Wish| Event { target: wish.target.clone(), user: wish.user.clone(), ..asking.clone() };
+    match permit_all(app, wishes.iter().map(about).collect()).await? {
+        Some(permissions) => end(app, wishes, permissions, breadth, &caller).await,
+        // As if it had been done.
         None => Ok(()),
     }
-}
-
-/// What scripts are asked: about each user, or about nobody.
-fn events(app: &App, users: &[User], breadth: Breadth, asking: &Event) -> Vec<Event> {
-    if users.is_empty() {
-        return vec![asking.clone()];
-    }
-    let about = |user: &User| {
-        let target = Target::Subject { issuer: app.config.issuer.clone(), subject: user.id.clone() };
-        let only_sessions = matches!(breadth, Breadth::Sessions);
-        Event { target: Some(target), only_sessions, user: Some(user.id.clone()), ..asking.clone() }
-    };
-    users.iter().map(about).collect()
 }
 
 /// Who is meant.
@@ -92,7 +83,7 @@ impl<'a> Criterion<'a> {
 }
 
 /// What ends of each user.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Breadth {
     /// The sessions, with what is bound to them. What was granted to outlive them goes on.
     Sessions,
@@ -104,77 +95,97 @@ impl Breadth {
     fn configured(app: &App) -> Self {
         if app.settings().revoke_session_ends_tokens { Self::Everything } else { Self::Sessions }
     }
+}
 
-    /// As wide as scripts want it.
-    fn widened(self, permission: &Permission) -> Self {
-        if permission.breadth() == Some(scripts::Breadth::User) { Self::Everything } else { self }
-    }
+/// One thing that is to end; nothing, for a user whom nobody knows or who has no session.
+struct Wish {
+    user: Option<String>,
+    target: Option<Target>,
+}
 
-    fn label(self) -> &'static str {
-        match self {
-            Self::Sessions => "session",
-            Self::Everything => "subject",
+/// What is to end: at least one wish, so that scripts are asked about a user whom nobody knows, too.
+async fn wishes(app: &App, breadth: Breadth, users: Vec<User>) -> Result<Vec<Wish>, ProtocolError> {
+    let mut wishes = Vec::new();
+    for user in users {
+        let before = wishes.len();
+        let mut add = |target| wishes.push(Wish { user: Some(user.id.clone()), target });
+        if breadth == Breadth::Everything {
+            add(Some(Target::Subject { issuer: app.config.issuer.clone(), subject: user.id.clone() }));
+            continue;
+        }
+        for session in app.records.store.live_sessions_of(&user.id).await? {
+            let trace = session.trace(app.live.issuer(), app.live.key());
+            if app.live.verdict(&trace) == Verdict::NotRevoked {
+                add(Some(Target::Session { session: session.id }));
+            }
+        }
+        if wishes.len() == before {
+            wishes.push(Wish { user: Some(user.id), target: None });
         }
     }
+    if wishes.is_empty() {
+        wishes.push(Wish { user: None, target: None });
+    }
+    Ok(wishes)
 }
 
 /// All of them or nobody: a caller that hears of an error knows that nothing has ended. Where there is nothing to end, that is
 /// written down, so that this takes as long as anything else.
 async fn end(
     app: &App,
-    users: Vec<User>,
+    wishes: Vec<Wish>,
     permissions: Vec<Permission>,
     breadth: Breadth,
     caller: &Client,
 ) -> Result<(), ProtocolError> {
-    let issuer = app.config.issuer.clone();
     let initiator = Initiator::Client(caller.id.clone());
     let fruitless = ENDPOINT.fruitless(caller, "nothing_to_end");
     app.pace.at("submit").await;
     let begun = Instant::now();
     let ending = app.submit(Lane::Ending, move |door| {
-        permissions.iter().try_for_each(|permission| permission.record(door))?;
-        let mut orders = Vec::new();
-        for (user, permission) in users.iter().zip(&permissions) {
-            let breadth = breadth.widened(permission);
-            let count = end_one(door, breadth, &issuer, user, &initiator, permission)?;
-            orders.extend(std::iter::repeat_n(breadth.label(), count));
+        let (mut ended, mut ordered) = (Vec::new(), Vec::new());
+        for (wish, permission) in wishes.iter().zip(&permissions) {
+            permission.record(door)?;
+            let Some(target) = wish.target.clone() else { continue };
+            let order = permission.order(Order::new(target, Reason::UserRequest, initiator.clone()));
+            // Several sessions that scripts have widened to their user are one user.
+            if !ordered.contains(&order.target) {
+                ended.extend(door.end(&order)?.fresh.then_some(kind(&order.target)));
+                ordered.push(order.target);
+            }
         }
-        if orders.is_empty() {
+        if breadth == Breadth::Sessions {
+            ended.extend(end_the_rest(door, &wishes, &initiator)?);
+        }
+        if ended.is_empty() {
             door.record(&fruitless)?;
         }
-        Ok(orders)
+        Ok(ended)
     });
-    let orders = ending.await?;
+    let ended = ending.await?;
     app.telemetry.revoke_seconds.record(begun.elapsed());
-    for label in orders {
-        let labels = [("target", label), ("reason", Reason::UserRequest.code())];
+    for kind in ended {
+        let labels = [("target", kind), ("reason", Reason::UserRequest.code())];
         app.telemetry.count("rescind_revocations_total", &labels);
     }
     Ok(())
 }
 
-/// How many orders it took.
-fn end_one(
-    door: &mut Door<'_>,
-    breadth: Breadth,
-    issuer: &str,
-    user: &User,
-    initiator: &Initiator,
-    permission: &Permission,
-) -> Result<usize, LedgerError> {
-    let (reason, initiator) = (Reason::UserRequest, initiator.clone());
-    match breadth {
-        Breadth::Sessions => {
-            let note = permission.note().map(str::to_owned);
-            let order = EndingOfSessions { user: user.id.clone(), except: None, reason, initiator, note };
-            door.end_sessions(&order).map(|ended| ended.len())
-        }
-        Breadth::Everything => {
-            let target = Target::Subject { issuer: issuer.to_owned(), subject: user.id.clone() };
-            door.end(&permission.order(Order::new(target, reason, initiator))).map(|_| 1)
-        }
+fn kind(target: &Target) -> &'static str {
+    if matches!(target, Target::Subject { .. }) { "subject" } else { "session" }
+}
+
+/// Sessions that began since they were listed. No script was asked about them by name, but each about their user.
+fn end_the_rest(door: &mut Door<'_>, wishes: &[Wish], initiator: &Initiator) -> Result<Vec<&'static str>, LedgerError> {
+    let mut users: Vec<&String> = wishes.iter().filter_map(|wish| wish.user.as_ref()).collect();
+    users.dedup();
+    let mut ended = Vec::new();
+    for user in users {
+        let (reason, initiator) = (Reason::UserRequest, initiator.clone());
+        let order = EndingOfSessions { user: user.clone(), except: None, reason, initiator, note: None };
+        ended.extend(door.end_sessions(&order)?.iter().map(|_| "session"));
     }
+    Ok(ended)
 }
 
 pub(super) fn describe(it: Description) -> Description {

@@ -39,8 +39,8 @@ pub struct Event {
     pub target: Option<Target>,
     /// Of the target, which is a user then, only the sessions end.
     pub only_sessions: bool,
-    /// The request's `token_type_hint`.
-    pub hint: Option<String>,
+    /// The request's `token_type_hint`, if it is one that means something somewhere, else `other`.
+    pub hint: Option<&'static str>,
     /// The grant of the token.
     pub grant: Option<String>,
     /// The user whom it is about.
@@ -78,6 +78,13 @@ impl Event {
         Self { address, headers: Headers::of(headers), ..Self::new(endpoint, client) }
     }
 
+    /// The same with the request's `token_type_hint`.
+    #[must_use]
+    pub fn with_hint(self, hint: Option<&str>) -> Self {
+        let shown = |hint: &str| HINTS.into_iter().find(|known| hint.eq_ignore_ascii_case(known)).unwrap_or("other");
+        Self { hint: hint.map(shown), ..self }
+    }
+
     /// The kind of the target, in the words of the command line.
     #[must_use]
     pub fn target_kind(&self) -> &'static str {
@@ -96,6 +103,9 @@ impl Event {
         }
     }
 }
+
+/// Hints that mean something somewhere. A script sees no other: somebody may have put the token into the wrong parameter.
+pub(super) const HINTS: [&str; 6] = ["access_token", "all", "jti", "logout_status_jwt", "refresh_token", "tx_token"];
 
 /// The longest value of a header that a script sees, in bytes; the rest is cut off.
 const HEADER_LIMIT: usize = 512;
@@ -151,7 +161,7 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("client", |seen: &mut Seen| seen.0.client.clone())
         .register_get("client_is_public", |seen: &mut Seen| seen.0.client_is_public)
         .register_get("target", |seen: &mut Seen| seen.0.target_kind())
-        .register_get("hint", |seen: &mut Seen| text_or_unit(seen.0.hint.as_deref()))
+        .register_get("hint", |seen: &mut Seen| text_or_unit(seen.0.hint))
         .register_get("known", |seen: &mut Seen| seen.0.target.is_some())
         .register_get("grant", |seen: &mut Seen| text_or_unit(seen.0.grant.as_deref()))
         .register_get("user", |seen: &mut Seen| text_or_unit(seen.0.user.as_deref()))

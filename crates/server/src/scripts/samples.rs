@@ -48,9 +48,8 @@ fn samples(client: &str, issuer: &str) -> Vec<(&'static str, Event)> {
     let (user, grant) = (|| Some("u_sample".to_owned()), || Some("g_sample".to_owned()));
     let known = |event| Event { grant: grant(), user: user(), scope: "openid read".to_owned(), ..event };
     let at_revoke = |hint: Option<&str>, target| Event {
-        hint: hint.map(str::to_owned),
         target: Some(target),
-        ..known(confidential(Endpoint::Revoke))
+        ..known(confidential(Endpoint::Revoke)).with_hint(hint)
     };
     let of_grant = || Target::Grant { grant: "g_sample".to_owned() };
     let subject = || Target::Subject { issuer: issuer.to_owned(), subject: "u_sample".to_owned() };
@@ -67,13 +66,13 @@ fn samples(client: &str, issuer: &str) -> Vec<(&'static str, Event)> {
         ),
         ("public client's token", Event { target: Some(of_grant()), ..known(public()) }),
         ("public client, unknown token", public()),
-        ("unknown token", Event { hint: Some("refresh_token".to_owned()), ..confidential(Endpoint::Revoke) }),
+        ("unknown token", confidential(Endpoint::Revoke).with_hint(Some("refresh_token"))),
         ("unknown hint", at_revoke(Some("no_such_hint"), of_grant())),
         (
             "all tokens of the client",
             Event {
                 target: Some(Target::Client { client: client.to_owned() }),
-                hint: Some("all".to_owned()),
+                hint: Some("all"),
                 ..confidential(Endpoint::Revoke)
             },
         ),

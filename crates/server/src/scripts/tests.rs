@@ -31,7 +31,7 @@ fn event() -> Event {
     let client = Client::new("web".to_owned(), "Web".to_owned(), ClientAuthMethod::ClientSecretBasic, Timestamp(0));
     Event {
         target: Some(Target::Token { token: "t_1".to_owned() }),
-        hint: Some("access_token".to_owned()),
+        hint: Some("access_token"),
         grant: Some("g_1".to_owned()),
         user: Some("u_1".to_owned()),
         scope: "read write".to_owned(),

@@ -106,6 +106,25 @@ async fn j30_two_tokens_with_a_space_between_them_both_die() -> Result<()> {
 }
 
 #[tokio::test]
+async fn j31_a_script_that_says_no_leaves_the_token_alive_and_the_caller_none_the_wiser() -> Result<()> {
+    let server = Server::start().await?;
+    let app = Application::confidential(&server).await?;
+    let tokens = app.sign_in().await?;
+    let script = json!({ "name": "no", "source": "fn revoke(event) { deny() }" });
+    server.administer(Method::POST, "/scripts", &script).await?;
+    let answer = app.revoke(&tokens.access, None).await?;
+    assert_eq!((answer.status, answer.text.as_str()), (200, ""));
+    app.sees_alive(&tokens.access).await?;
+    let runs = server.administer(Method::GET, "/audit?action=script", &Value::Null).await?;
+    let records = runs["items"].as_array().into_iter().flatten();
+    let denied = records.filter(|record| record.to_string().contains("denied_silently")).count();
+    assert_eq!(denied, 1, "{runs}");
+    server.administer(Method::PATCH, "/scripts/no", &json!({ "enabled": false })).await?;
+    app.revoke(&tokens.access, None).await?.succeeds();
+    app.sees_dead(&tokens.access).await
+}
+
+#[tokio::test]
 async fn a_request_and_its_answer_share_a_correlation_id() -> Result<()> {
     let server = Server::start().await?;
     let app = Application::confidential(&server).await?;

@@ -83,6 +83,8 @@ async fn every_metric_of_the_guide_is_there_after_some_traffic_and_no_other() ->
     app.refresh(&tokens.refresh).await?;
     assert_eq!(app.introspect(&tokens.access).await?.succeeds()["active"], true);
     app.sees_refresh_refused("rsc_rt_unknown").await?;
+    let script = json!({ "name": "any", "source": "fn revoke(event) { allow() }" });
+    server.administer(reqwest::Method::POST, "/scripts", &script).await?;
     assert_eq!(app.revoke(&tokens.access, None).await?.status, 200);
     app.sees_dead(&tokens.access).await?;
     let (seen, documented) = (Metrics::of(&server).await?, documented()?);

@@ -9,7 +9,7 @@ use rescind::origin::Call;
 use rescind_ledger::{Client, ClientAuthMethod, Hash, Reads};
 use serde_json::{Value, json};
 
-use crate::house::{House, client};
+use crate::house::{API_A, House, Went, client, text};
 
 const CALLER: &str = "desk";
 const SECRET: &str = "the desk's secret";
@@ -92,4 +92,61 @@ async fn a_caller_without_the_scope_is_recorded_by_name() {
     assert_eq!(end_sessions(&house, "alice").await, StatusCode::FORBIDDEN);
     assert_eq!(end_everything(&house, "", "u_bob").await, StatusCode::FORBIDDEN);
     assert_eq!(records(&house, seq).await, vec![told("refusal", "access_denied", Value::Null); 2]);
+}
+
+async fn put_script(house: &House, source: &str) {
+    let (status, body) = house.admin("POST", "/scripts", &json!({ "name": "guard", "source": source })).await;
+    assert_eq!(status, StatusCode::CREATED, "{body}");
+}
+
+#[tokio::test]
+async fn what_a_script_denies_silently_ends_nothing_for_the_unknown_too() {
+    let house = open(&["revoke_session", "global_token_revocation"]).await;
+    let cookie = house.sign_in("alice").await;
+    put_script(&house, "fn revoke(event) { deny() }").await;
+    let seq = last(&house).await;
+    assert_eq!(end_sessions(&house, "alice").await, StatusCode::OK);
+    assert_eq!(end_sessions(&house, "nobody").await, StatusCode::OK);
+    assert_eq!(end_everything(&house, "", "u_alice").await, StatusCode::NO_CONTENT);
+    assert_eq!(end_everything(&house, "", "nobody").await, StatusCode::NO_CONTENT);
+    assert!(matches!(house.authorize(&cookie, "web", &[("scope", "read")]).await, Went::Code(_)), "still signed in");
+    let expected = [
+        told("script", "denied_silently", "session"),
+        told("script", "denied_silently", Value::Null),
+        told("script", "denied_silently", "subject"),
+        told("script", "denied_silently", Value::Null),
+    ];
+    assert_eq!(records(&house, seq).await, expected);
+}
+
+#[tokio::test]
+async fn a_script_may_refuse_aloud_and_then_nobody_is_ended() {
+    let house = open(&["revoke_session", "global_token_revocation"]).await;
+    let cookie = house.sign_in("alice").await;
+    put_script(&house, "fn revoke(event) { deny(\"access_denied\", \"not at night\") }").await;
+    for status in [end_sessions(&house, "alice").await, end_everything(&house, "", "u_alice").await] {
+        assert!(status.is_client_error(), "{status}");
+    }
+    assert!(matches!(house.authorize(&cookie, "web", &[("scope", "read")]).await, Went::Code(_)));
+}
+
+#[tokio::test]
+async fn sessions_that_a_script_widens_to_their_user_are_one_order() {
+    let house = open(&["revoke_session"]).await;
+    let cookie = house.sign_in("alice").await;
+    house.sign_in("alice").await;
+    let offline = [("scope", "read offline_access"), ("resource", API_A)];
+    let code = house.code(&cookie, "web", &offline).await;
+    let refresh = text(&house.exchange("web", &code).await.1, "refresh_token");
+    put_script(
+        &house,
+        "fn revoke(event) { if event.target == \"session\" { allow().widen(\"user\") } else { allow() } }",
+    )
+    .await;
+    let seq = last(&house).await;
+    assert_eq!(end_sessions(&house, "alice").await, StatusCode::OK);
+    let orders: Vec<_> = records(&house, seq).await.into_iter().filter(|(action, ..)| action == "order").collect();
+    assert_eq!(orders.first(), Some(&told("order", "ended", "subject")));
+    assert_eq!(orders.iter().filter(|(.., kind)| *kind == "subject").count(), 1);
+    assert_eq!(house.refresh("web", &refresh).await.0, StatusCode::BAD_REQUEST);
 }

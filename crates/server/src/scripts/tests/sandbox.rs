@@ -58,6 +58,14 @@ fn an_event_has_no_member_of_another_name() {
     }
 }
 
+#[test]
+fn a_token_in_the_place_of_the_hint_is_not_shown() {
+    for (given, seen) in [("rt_SECRET", "other"), ("Refresh_Token", "refresh_token"), ("", "other"), ("all", "all")] {
+        let shown = run("fn revoke(event) { allow().note(event.hint) }", event().with_hint(Some(given)));
+        assert_eq!(shown.unwrap().note.as_deref(), Some(seen));
+    }
+}
+
 fn headers(pairs: &[(&'static str, &'static str)]) -> Headers {
     let pairs = pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)));
     Headers::of(&HeaderMap::from_iter(pairs))

@@ -16,12 +16,12 @@ fn reference(list: &str, index: u32) -> StatusReference {
         slot: StatusSlot { list: list.to_owned(), index },
         token: format!("t{index}"),
         grant: format!("g{index}"),
-        session: (index % 2 == 0).then(|| format!("s{index}")),
-        user: (index % 3 != 0).then(|| format!("u{index}")),
-        device: (index % 5 == 0).then(|| format!("d{index}")),
+        session: index.is_multiple_of(2).then(|| format!("s{index}")),
+        user: (!index.is_multiple_of(3)).then(|| format!("u{index}")),
+        device: index.is_multiple_of(5).then(|| format!("d{index}")),
         client: "c".to_owned(),
         audiences: (0..index % 3).map(|number| format!("https://{number}.example/\"quoted\"")).collect(),
-        key: (index % 7 != 0).then(|| "k".to_owned()),
+        key: (!index.is_multiple_of(7)).then(|| "k".to_owned()),
         position: position(index.into()),
         issued_at: at(100 + i64::from(index)),
         expires_at: at(500),
@@ -38,7 +38,7 @@ struct Even {
 impl StatusScan for Even {
     fn wants(&mut self, names: &StatusNames<'_>) -> bool {
         self.seen.push(names.index);
-        names.index % 2 == 0
+        names.index.is_multiple_of(2)
     }
 
     fn take(&mut self, view: &StatusView<'_>) {
