@@ -32,6 +32,11 @@ fn listing(it: Description, item: Shape) -> Description {
     it.pages().gives(200, page_of(item))
 }
 
+/// A script is named in the path.
+fn named(it: Description, such_as: &str) -> Description {
+    it.place("id", name(), "Its name.").such_as(such_as)
+}
+
 /// An API is named by its identifier, in the query.
 fn of_audience(it: Description) -> Description {
     it.needs_query("audience", name(), "The identifier of the API.")
@@ -134,13 +139,13 @@ pub static ROUTES: &[Route] = &[
     route!(Get "/scripts", Read, ByItself, scripts::list, "Lists the scripts that are asked before a revocation is written.",
         |it| listing(it, scripts::summarized())),
     route!(Get "/scripts/{id}", Read, ByItself, scripts::show, "Shows a script, or the one of its versions in the query.",
-        |it| it.query("version", number(), "Which version; without it the one in use.").gives(200, scripts::found()).refuses(&[404])),
+        |it| named(it, "guard").query("version", number(), "Which version; without it the one in use.").gives(200, scripts::found()).refuses(&[404])),
     route!(Get "/scripts/{id}/versions", Read, ByItself, scripts::versions, "Lists every version of a script.",
-        |it| it.gives(200, page_of(scripts::version())).refuses(&[404])),
+        |it| named(it, "guard").gives(200, page_of(scripts::version())).refuses(&[404])),
     route!(Patch "/scripts/{id}", Write, ByItself, scripts::change, "Switches a script on or off, or changes its order or source.",
-        |it| it.json(of::<scripts::Change>()).gives(200, scripts::shown()).refuses(&[404, 409, 422])),
+        |it| named(it, "guard").json(of::<scripts::Change>()).gives(200, scripts::shown()).refuses(&[404, 409, 422])),
     route!(Delete "/scripts/{id}", Write, ByItself, scripts::remove, "Takes a script out of use; its versions are kept.",
-        |it| it.gives(200, scripts::removed()).refuses(&[404])),
+        |it| named(it, "lenient").gives(200, scripts::removed()).refuses(&[404])),
     route!(Get "/audit", Read, Read, audit::list, "Searches the audit trail, the newest record first.", audit::describe_list),
     route!(Get "/audit/records", Read, Read, audit::records, "Gives the audit trail as it was hashed, with its signed heads, in order.",
         audit::describe_records),

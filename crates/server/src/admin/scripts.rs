@@ -21,7 +21,7 @@ use crate::{
 pub(super) const BODY_LIMIT: usize = 6 * Scripts::SOURCE_LIMIT + 4096;
 
 #[derive(Deserialize, ToSchema)]
-#[schema(examples(json!({ "name": "lenient", "source": "allow()", "enabled": false })))]
+#[schema(examples(json!({ "name": "lenient", "source": "fn revoke(event) { allow() }", "enabled": false })))]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewScript {
     name: String,

@@ -59,9 +59,12 @@ async fn every_endpoint_answers_as_its_description_says() -> Result<()> {
     let scopes = ["openid", "profile", "email", "orders:read", "revoke_session", "global_token_revocation"];
     let more = json!({ "first_party": true, "session_revocation_api": true, "session_management_api": true, "scopes": scopes });
     let subject = Subject::add(&server, more).await?;
-    // So that there is an entry to look at.
+    // So that there is an entry to look at, and a script.
     let order = json!({ "target": { "kind": "client", "client": subject.app.id } });
     server.administer(Method::POST, "/revocations", &order).await?;
+
+    let script = json!({ "name": "guard", "source": "fn revoke(event) { allow() }", "enabled": false });
+    server.administer(Method::POST, "/scripts", &script).await?;
 
     let mut command = Command::new(parts.join("python/bin/python"));
     command.arg("-B").arg(parts.join("python/bin/schemathesis"));
