@@ -197,6 +197,8 @@ pub struct CredentialOwner {
     pub client: String,
     pub user: Option<String>,
     pub scope: String,
+    pub position: Position,
+    pub expires_at: Timestamp,
 }
 
 /// A stretch of a listing.

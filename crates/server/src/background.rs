@@ -152,6 +152,8 @@ async fn retire_signing_keys(app: &App) -> Result<(), LedgerError> {
     let keys: Vec<StoredKey<'_>> = stored.iter().filter_map(|(name, _)| signing_key_name(name)).collect();
     let horizons = app.records.store.horizons().await?;
     let longest = horizon_in_force(&horizons, app.now()).unwrap_or_default().max(app.lifetimes().horizon());
+    // Status lists are signed with them, too, and are no credentials.
+    let longest = longest.max(Duration::from_secs(app.settings().status_list_response_jwt_lifetime.into()));
     let replaced = |key: &StoredKey<'_>| {
         let later = keys.iter().filter(|other| other.algorithm == key.algorithm && other.made_at > key.made_at);
         later.map(|other| other.made_at).min().is_some_and(|at| app.now().since(Timestamp(at)) > longest)

@@ -113,10 +113,13 @@ pub(super) async fn change(call: Call) -> Result<Response, Problem> {
 fn keep_horizon(
     door: &mut rescind_ledger::Door<'_>,
     configured: &Lifetimes,
-    after: &Settings,
+    settings: &Settings,
 ) -> Result<(), rescind_ledger::LedgerError> {
-    let (before, after) = (configured.overlaid(&door.settings()), configured.overlaid(after));
+    let (before, after) = (configured.overlaid(&door.settings()), configured.overlaid(settings));
     after.check().map_err(rescind_ledger::LedgerError::Refused)?;
+    if settings.status_list_ttl > settings.status_list_response_jwt_lifetime {
+        return Err(rescind_ledger::LedgerError::Refused("status lists would be kept for longer than they are valid"));
+    }
     if before.horizon() == after.horizon() { Ok(()) } else { door.state_horizon(after.horizon()) }
 }
 

@@ -8,9 +8,8 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use rescind_check::Verdict;
 use rescind_ledger::{
-    Client, Door, EndingOfSessions, Feature, Initiator, Lane, LedgerError, Order, Reads, Reason, Target, User,
+    Client, Door, EndingOfSessions, Feature, Initiator, Lane, LedgerError, Order, Reason, Target, User,
 };
 use serde_json::json;
 
@@ -48,11 +47,20 @@ async fn carry_out(app: &App, request: Request) -> Result<(), ProtocolError> {
     let caller = privileged::authorize(app, &parts, &form, REVOKE_SESSION).await?;
     let users = Criterion::read(&form)?.users(app).await?;
     let breadth = Breadth::configured(app);
-    let wishes = wishes(app, breadth, users).await?;
     let asking = Event::of(scripts::Endpoint::RevokeSession, &caller, &parts.headers);
-    let about = |wish: &Wish| Event { target: wish.target.clone(), user: wish.user.clone(), ..asking.clone() };
-    match permit_all(app, wishes.iter().map(about).collect()).await? {
-        Some(permissions) => end(app, wishes, permissions, breadth, &caller).await,
+    let about = |user: &User| Event {
+        target: Some(everything_of(app, user)),
+        only_sessions: breadth == Breadth::Sessions,
+        user: Some(user.id.clone()),
+        ..asking.clone()
+    };
+    let mut events: Vec<Event> = users.iter().map(about).collect();
+    if events.is_empty() {
+        // Scripts are asked about a user whom nobody knows, too.
+        events.push(asking.clone());
+    }
+    match permit_all(app, events).await? {
+        Some(permissions) => end(app, users, permissions, breadth, &caller).await,
         // As if it had been done.
         None => Ok(()),
     }
@@ -97,65 +105,35 @@ impl Breadth {
     }
 }
 
-/// One thing that is to end; nothing, for a user whom nobody knows or who has no session.
-struct Wish {
-    user: Option<String>,
-    target: Option<Target>,
-}
-
-/// What is to end: at least one wish, so that scripts are asked about a user whom nobody knows, too.
-async fn wishes(app: &App, breadth: Breadth, users: Vec<User>) -> Result<Vec<Wish>, ProtocolError> {
-    let mut wishes = Vec::new();
-    for user in users {
-        let before = wishes.len();
-        let mut add = |target| wishes.push(Wish { user: Some(user.id.clone()), target });
-        if breadth == Breadth::Everything {
-            add(Some(Target::Subject { issuer: app.config.issuer.clone(), subject: user.id.clone() }));
-            continue;
-        }
-        for session in app.records.store.live_sessions_of(&user.id).await? {
-            let trace = session.trace(app.live.issuer(), app.live.key());
-            if app.live.verdict(&trace) == Verdict::NotRevoked {
-                add(Some(Target::Session { session: session.id }));
-            }
-        }
-        if wishes.len() == before {
-            wishes.push(Wish { user: Some(user.id), target: None });
-        }
-    }
-    if wishes.is_empty() {
-        wishes.push(Wish { user: None, target: None });
-    }
-    Ok(wishes)
+fn everything_of(app: &App, user: &User) -> Target {
+    Target::Subject { issuer: app.config.issuer.clone(), subject: user.id.clone() }
 }
 
 /// All of them or nobody: a caller that hears of an error knows that nothing has ended. Where there is nothing to end, that is
 /// written down, so that this takes as long as anything else.
 async fn end(
     app: &App,
-    wishes: Vec<Wish>,
+    users: Vec<User>,
     permissions: Vec<Permission>,
     breadth: Breadth,
     caller: &Client,
 ) -> Result<(), ProtocolError> {
     let initiator = Initiator::Client(caller.id.clone());
     let fruitless = ENDPOINT.fruitless(caller, "nothing_to_end");
+    let targets: Vec<Target> = users.iter().map(|user| everything_of(app, user)).collect();
     app.pace.at("submit").await;
     let begun = Instant::now();
     let ending = app.submit(Lane::Ending, move |door| {
-        let (mut ended, mut ordered) = (Vec::new(), Vec::new());
-        for (wish, permission) in wishes.iter().zip(&permissions) {
-            permission.record(door)?;
-            let Some(target) = wish.target.clone() else { continue };
-            let order = permission.order(Order::new(target, Reason::UserRequest, initiator.clone()));
-            // Several sessions that scripts have widened to their user are one user.
-            if !ordered.contains(&order.target) {
-                ended.extend(door.end(&order)?.fresh.then_some(kind(&order.target)));
-                ordered.push(order.target);
+        permissions.iter().try_for_each(|permission| permission.record(door))?;
+        let mut ended = Vec::new();
+        for ((user, target), permission) in users.iter().zip(targets).zip(&permissions) {
+            // A script may want the user to lose everything.
+            if breadth == Breadth::Everything || permission.breadth() == Some(scripts::Breadth::User) {
+                let order = permission.order(Order::new(target, Reason::UserRequest, initiator.clone()));
+                ended.extend(door.end(&order)?.fresh.then_some("subject"));
+            } else {
+                ended.extend(end_sessions(door, user, permission, &initiator)?);
             }
-        }
-        if breadth == Breadth::Sessions {
-            ended.extend(end_the_rest(door, &wishes, &initiator)?);
         }
         if ended.is_empty() {
             door.record(&fruitless)?;
@@ -171,21 +149,21 @@ async fn end(
     Ok(())
 }
 
-fn kind(target: &Target) -> &'static str {
-    if matches!(target, Target::Subject { .. }) { "subject" } else { "session" }
-}
-
-/// Sessions that began since they were listed. No script was asked about them by name, but each about their user.
-fn end_the_rest(door: &mut Door<'_>, wishes: &[Wish], initiator: &Initiator) -> Result<Vec<&'static str>, LedgerError> {
-    let mut users: Vec<&String> = wishes.iter().filter_map(|wish| wish.user.as_ref()).collect();
-    users.dedup();
-    let mut ended = Vec::new();
-    for user in users {
-        let (reason, initiator) = (Reason::UserRequest, initiator.clone());
-        let order = EndingOfSessions { user: user.clone(), except: None, reason, initiator, note: None };
-        ended.extend(door.end_sessions(&order)?.iter().map(|_| "session"));
-    }
-    Ok(ended)
+/// As they stand in this transaction.
+fn end_sessions(
+    door: &mut Door<'_>,
+    user: &User,
+    permission: &Permission,
+    initiator: &Initiator,
+) -> Result<Vec<&'static str>, LedgerError> {
+    let order = EndingOfSessions {
+        user: user.id.clone(),
+        except: None,
+        reason: Reason::UserRequest,
+        initiator: initiator.clone(),
+        note: permission.note().map(str::to_owned),
+    };
+    Ok(door.end_sessions(&order)?.iter().map(|_| "session").collect())
 }
 
 pub(super) fn describe(it: Description) -> Description {

@@ -78,16 +78,25 @@ impl Throttle {
         self.take(self.place(&("address", address.map(neighbourhood))), self.rate, now)
     }
 
-    /// Asks for an attempt of a caller, of which there may be that many a minute: for limits that change.
+    /// Asks for so many attempts of a caller together, of which there may be `per_minute`: for limits that change. More than
+    /// a minute's worth takes a whole minute.
     pub fn ask(
         &self,
         (client, address): &(&String, Option<IpAddr>),
+        attempts: usize,
         per_minute: u32,
         now: Timestamp,
     ) -> Result<Attempt, TooMany> {
-        let (place, rate) = (self.place(&("client", client, address.map(neighbourhood))), Rate::per_minute(per_minute));
-        self.take(place, rate, now)?;
-        Ok(Attempt { places: vec![place], price: rate.price })
+        let (place, each) = (self.place(&("client", client, address.map(neighbourhood))), Rate::per_minute(per_minute));
+        let together = i64::try_from(attempts).unwrap_or(i64::MAX).saturating_mul(each.price).min(each.credit);
+        self.take(place, Rate { price: together, ..each }, now)?;
+        Ok(Attempt { places: vec![place], price: each.price })
+    }
+
+    /// So many of the attempts that were asked for together do not count.
+    pub fn give_back_some(&self, attempt: &Attempt, attempts: usize) {
+        let price = i64::try_from(attempts).unwrap_or(0).saturating_mul(attempt.price);
+        attempt.places.iter().for_each(|place| self.put_back(*place, price));
     }
 
     /// The password was right: the attempt does not count.

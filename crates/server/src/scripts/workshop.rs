@@ -8,7 +8,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use rescind_ledger::{Script, ScriptFailure, Target};
+use rescind_ledger::Script;
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
 use super::{Event, Failure, Fate, Interpreter, Prepared, Ruling, Run, Terms, Watch, ruling::ask};
@@ -52,9 +52,9 @@ impl Workshop {
         issuer: &str,
         terms: Terms,
     ) -> Vec<Ruling> {
-        let targets: Vec<_> = events.iter().map(|event| event.target.clone()).collect();
+        let count = events.len();
         let Ok(Ok(slot)) = timeout(self.patience, self.slots.clone().acquire_owned()).await else {
-            return unanswered(scripts, targets, &Failure::Busy, terms.on_failure);
+            return unanswered(scripts, count, &Failure::Busy);
         };
         let (workshop, asked, issuer) = (self.clone(), scripts.clone(), issuer.to_owned());
         let asking = spawn_blocking(move || {
@@ -64,7 +64,7 @@ impl Workshop {
         match asking.await {
             Ok(rulings) => rulings,
             // The runtime is being shut down.
-            Err(_) => unanswered(scripts, targets, &Failure::Panicked, terms.on_failure),
+            Err(_) => unanswered(scripts, count, &Failure::Panicked),
         }
     }
 
@@ -98,23 +98,13 @@ impl Workshop {
     }
 }
 
-/// Nobody was asked, which counts as a failure of the first of them.
-fn unanswered(
-    scripts: &[Arc<Script>],
-    targets: Vec<Option<Target>>,
-    why: &Failure,
-    on_failure: ScriptFailure,
-) -> Vec<Ruling> {
+/// Nobody was asked, which counts as a failure of the first of them. `scriptFailure` is not for this: whoever makes the server
+/// busy must not get past a script that says no.
+fn unanswered(scripts: &[Arc<Script>], count: usize, why: &Failure) -> Vec<Ruling> {
     let run = |script: &Arc<Script>| {
         let (name, version) = (script.name.clone(), script.version);
         Run { name, version, outcome: Err(why.clone()) }
     };
-    let ruling = |target| {
-        let fate = match on_failure {
-            ScriptFailure::Refuse => Fate::Failed,
-            ScriptFailure::Allow => Fate::Allowed(target),
-        };
-        Ruling { runs: scripts.first().map(run).into_iter().collect(), fate, breadth: None }
-    };
-    targets.into_iter().map(ruling).collect()
+    let runs: Vec<Run> = scripts.first().map(run).into_iter().collect();
+    vec![Ruling { runs, fate: Fate::Failed, breadth: None }; count]
 }

@@ -73,8 +73,13 @@ impl Kept {
         let mut changed = false;
         if !reach.as_ref().is_some_and(Reach::is_empty) {
             let mut look = Look { live, reach, dead: &mut self.dead, changed: false };
-            reads.scan_status_list(id, &mut look).await?;
+            let scanned = reads.scan_status_list(id, &mut look).await;
             changed = look.changed;
+            if changed && scanned.is_err() {
+                // What was found is noted already, and would not be found anew.
+                self.packed = None;
+            }
+            scanned?;
         }
         self.known_to = Some(head);
         match &self.packed {

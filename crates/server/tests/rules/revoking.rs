@@ -183,6 +183,48 @@ async fn a_public_client_costs_and_hears_the_same_for_a_foreign_an_unknown_and_a
     assert!(house.is_active("web", &foreign).await);
 }
 
+#[tokio::test]
+async fn many_unknown_tokens_in_one_call_leave_one_record_and_each_counts() {
+    let house = house().await;
+    house.set("fruitlessRevocationsPerMinute", json!(100)).await;
+    let own = own_token(&house, "web").await;
+    let many = |first: usize| (first..first + 60).map(|n| format!("t{n}")).collect::<Vec<_>>().join(" ");
+    let before = house.audited().await;
+    assert_eq!(revoke(&house, "web", &format!("{} {own}", many(0)), None).await.0, StatusCode::OK);
+    assert!(is_dead(&house, &own).await);
+    let records = house.audit_after(before).await;
+    let notes: Vec<_> = records.iter().filter(|one| one["action"] == "order").map(|one| &one["note"]).collect();
+    assert_eq!(notes, [&Value::Null, &json!("60 tokens, 0 of other clients")]);
+    let (status, body) = revoke(&house, "web", &many(100), None).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "the one that ended something pays for itself alone: {body}");
+}
+
+#[tokio::test]
+async fn an_id_is_no_secret_and_ends_nothing_in_the_hands_of_a_public_client() {
+    let house = house().await;
+    let (token, _) = tokens(&house, "public").await;
+    let (_, shown) = house.admin("POST", "/explain", &json!({ "token": token })).await;
+    let jti = text(&shown["record"], "id");
+    assert_eq!(revoke(&house, "public", &jti, Some("jti")).await.0, StatusCode::OK);
+    assert!(!is_dead(&house, &token).await);
+}
+
+#[tokio::test]
+async fn a_dead_token_ends_nothing_more_however_wide_a_script_would_have_it() {
+    let house = house().await;
+    let script = json!({ "name": "wide", "source": "fn revoke(event) { allow().widen(\"user\") }" });
+    assert_eq!(house.admin("POST", "/scripts", &script).await.0, StatusCode::CREATED);
+    let (old, _) = tokens(&house, "public").await;
+    let (other, _) = tokens(&house, "web").await;
+    assert_eq!(revoke(&house, "public", &old, None).await.0, StatusCode::OK);
+    assert!(is_dead(&house, &other).await, "the script has widened it to the user");
+    let (later, _) = tokens(&house, "web").await;
+    for _ in 0..3 {
+        assert_eq!(revoke(&house, "public", &old, None).await.0, StatusCode::OK);
+    }
+    assert!(!is_dead(&house, &later).await);
+}
+
 /// Reads of the store, tokens hashed, and audit records written so far.
 async fn cost(house: &House) -> (u64, u64, u64) {
     let reads = house.app.records.store.count();

@@ -141,15 +141,26 @@ impl Reads for SqliteReads {
 
     async fn find_owner(&self, hash: &Hash, id: Option<&str>) -> Result<Option<CredentialOwner>, StoreError> {
         self.read(|connection| {
-            let sql = "SELECT grant_id, client_id, user_id, scope FROM access_tokens WHERE hash = ?1 UNION ALL \
-                       SELECT g.id, g.client_id, g.user_id, g.scope FROM refresh_tokens AS t \
-                       JOIN grants AS g ON g.id = t.grant_id WHERE t.hash = ?1 UNION ALL \
-                       SELECT grant_id, client_id, user_id, '' FROM logout_status_jwts WHERE hash = ?1 UNION ALL \
-                       SELECT grant_id, client_id, user_id, scope FROM access_tokens WHERE id = ?2 UNION ALL \
-                       SELECT grant_id, client_id, user_id, '' FROM logout_status_jwts WHERE id = ?2";
+            let sql = "SELECT grant_id, client_id, user_id, scope, epoch, seq, expires_at FROM access_tokens WHERE hash = ?1 \
+                       UNION ALL SELECT g.id, g.client_id, g.user_id, g.scope, g.epoch, g.seq, t.expires_at \
+                       FROM refresh_tokens AS t JOIN grants AS g ON g.id = t.grant_id WHERE t.hash = ?1 \
+                       UNION ALL SELECT grant_id, client_id, user_id, '', epoch, seq, expires_at \
+                       FROM logout_status_jwts WHERE hash = ?1 \
+                       UNION ALL SELECT grant_id, client_id, user_id, scope, epoch, seq, expires_at \
+                       FROM access_tokens WHERE id = ?2 \
+                       UNION ALL SELECT grant_id, client_id, user_id, '', epoch, seq, expires_at \
+                       FROM logout_status_jwts WHERE id = ?2";
             let mut statement = connection.prepare_cached(sql).within("access_tokens")?;
             let read = |row: &rusqlite::Row<'_>| {
-                Ok(CredentialOwner { grant: row.get(0)?, client: row.get(1)?, user: row.get(2)?, scope: row.get(3)? })
+                let mut cells = Cells::of(row);
+                Ok(CredentialOwner {
+                    grant: cells.take()?,
+                    client: cells.take()?,
+                    user: cells.take()?,
+                    scope: cells.take()?,
+                    position: cells.position()?,
+                    expires_at: cells.time()?,
+                })
             };
             statement.query_row(rusqlite::params![hash.0, id], read).optional().within("access_tokens")
         })

@@ -23,6 +23,15 @@ pub enum Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
+    /// How many tokens have to be looked up; one for everything, since that costs something too.
+    #[must_use]
+    pub fn tokens(&self) -> usize {
+        match self {
+            Self::Everything => 1,
+            Self::Tokens { texts, .. } => texts.len(),
+        }
+    }
+
     /// Reads it from a form. With `allowAllValueForRevokeEndpoint` the word `all`, in any case, stands for everything, as the
     /// hint or as the token; without it means nothing special.
     ///

@@ -58,7 +58,14 @@ mod tests {
     }
 
     fn owner(client: &str) -> CredentialOwner {
-        CredentialOwner { grant: "g".to_owned(), client: client.to_owned(), user: None, scope: String::new() }
+        CredentialOwner {
+            grant: "g".to_owned(),
+            client: client.to_owned(),
+            user: None,
+            scope: String::new(),
+            position: rescind_ledger::Position::START,
+            expires_at: Timestamp::MAX,
+        }
     }
 
     proptest! {

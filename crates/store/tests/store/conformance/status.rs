@@ -154,15 +154,18 @@ pub(crate) fn a_logout_status_jwt_is_found_by_its_hash_and_by_its_id<B: Backend>
         client: "c".to_owned(),
         user: Some("u".to_owned()),
         scope: String::new(),
+        position: position(7),
+        expires_at: at(500),
     };
     let by_hash = |backend: &B, name: &str| wait(backend.reads().find_owner(&hash(name), None)).unwrap();
     let by_id = |backend: &B, id: &str| wait(backend.reads().find_owner(&hash("nobody"), Some(id))).unwrap();
     assert_eq!(by_hash(&backend, "one"), Some(owner.clone()));
-    assert_eq!(by_id(&backend, "jti two"), Some(owner.clone()));
+    assert_eq!(by_id(&backend, "jti two"), Some(CredentialOwner { expires_at: at(501), ..owner.clone() }));
     assert_eq!((by_id(&backend, "one"), by_hash(&backend, "jti one")), (None, None));
-    backend.write(|tx| tx.insert_access_token(&access_token("three", &grant("g"))).unwrap());
-    let scope = "openid read".to_owned();
-    assert_eq!(by_id(&backend, "three"), Some(CredentialOwner { scope, ..owner }));
+    let token = access_token("three", &grant("g"));
+    backend.write(|tx| tx.insert_access_token(&token).unwrap());
+    let (scope, position, expires_at) = ("openid read".to_owned(), token.position, token.expires_at);
+    assert_eq!(by_id(&backend, "three"), Some(CredentialOwner { scope, position, expires_at, ..owner }));
     backend.try_write(|tx| tx.forget(Position { epoch: 0, seq: 0 }, at(500), 10)).unwrap();
     assert_eq!(by_hash(&backend, "one"), None);
     assert!(by_hash(&backend, "two").is_some());
