@@ -10,9 +10,11 @@ pub mod clock;
 pub mod config;
 pub mod deliveries;
 pub mod egress;
+pub mod endpoint;
 pub mod external_id;
 pub mod keys;
 pub mod master_key;
+pub mod openapi;
 pub mod origin;
 pub mod pace;
 pub mod peer;
@@ -31,5 +33,6 @@ use std::sync::Arc;
 
 /// Every route that is served to the world.
 pub fn router(app: &Arc<app::App>) -> axum::Router {
-    protocol::router(app).merge(admin::router(app))
+    let described = endpoint::router(openapi::ENDPOINTS, app.config.issuer_path());
+    protocol::router(app).merge(admin::router(app)).merge(described.with_state(app.clone()))
 }

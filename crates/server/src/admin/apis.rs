@@ -7,32 +7,68 @@ use rescind_ledger::{Api, Lane, SessionValidation, StoreError, Timestamp, TokenF
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
+use utoipa::ToSchema;
 
 use super::{
     call::{Call, created, ok, page_of, patched, unchanged},
-    clients::{check_scope, introspection_client, show_client},
+    clients::{self, check_scope, introspection_client, show_client},
     problem::Problem,
-    users::show_ended,
+    users::{may_have_ended, show_ended},
 };
-use crate::app::App;
+use crate::{
+    app::App,
+    openapi::shape::{Shape, flag, inline, moment, object, of, words_of},
+};
 
 /// An API as people write it.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = NewApi, examples(json!({ "audience": "https://billing.example", "name": "Billing", "scopes": ["billing:read"] })))]
 #[serde(deny_unknown_fields)]
-struct ApiForm {
+pub(super) struct ApiForm {
+    #[schema(min_length = 1, max_length = 1024)]
     audience: String,
+    #[schema(min_length = 1)]
     name: String,
     #[serde(default)]
     scopes: Vec<String>,
     #[serde(default)]
+    #[schema(schema_with = token_formats)]
     token_format: TokenFormat,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 86400)]
     access_token_secs: Option<u32>,
     #[serde(default)]
+    #[schema(schema_with = session_validation)]
     session_validation: SessionValidation,
     /// Whether to make a client by which the API introspects; asked for when it is added, never shown.
     #[serde(default, skip_serializing)]
     introspection_client: bool,
+}
+
+type Schema = utoipa::openapi::RefOr<utoipa::openapi::Schema>;
+
+fn token_formats() -> Schema {
+    inline(words_of(&[TokenFormat::Jwt, TokenFormat::Opaque]))
+}
+
+fn session_validation() -> Schema {
+    inline(validation())
+}
+
+/// What of the session behind it a token depends on.
+pub(super) fn validation() -> Shape {
+    object()
+        .may("include_session_id", flag())
+        .may("check_valid_authn_session", flag())
+        .may("check_session_revocation_status", flag())
+        .may("update_authn_session_activity", flag())
+        .closed()
+}
+
+/// What [`show_api`] writes, and of a new one its client.
+pub(super) fn shown() -> Shape {
+    let api = object().and(of::<ApiForm>()).without("introspection_client").with("created_at", moment());
+    may_have_ended(api.may("introspection_client", clients::shown())).named("Api")
 }
 
 /// What already exists if an audience is not free.

@@ -6,13 +6,19 @@ use serde_json::{Value, json};
 
 use super::{
     call::{Call, Query, ok},
+    entries,
     problem::Problem,
+    target,
 };
 use crate::{
     app::App,
     audit::{
         heads,
         lines::{HeadLine, moment},
+    },
+    openapi::{
+        Description,
+        shape::{self, Shape, list_of, maybe, name, object, one_of, page_of, text},
     },
 };
 
@@ -180,4 +186,50 @@ pub(super) async fn head(call: Call) -> Result<Response, Problem> {
     })?;
     let signed = signed.as_ref().map(HeadLine::of);
     Ok(ok(&json!({ "head": signed, "jwks": call.app.keys.ring().published.to_jwks() })))
+}
+
+/// What [`shown`] writes.
+fn record() -> Shape {
+    let record = object().with("seq", shape::number()).with("at", shape::moment());
+    let record =
+        record.with("action", one_of(&Action::ALL.map(Action::name))).with("outcome", text()).with("hash", text());
+    let record = record.may("actor", maybe(entries::initiator())).may("what", maybe(text()));
+    let record = record.may("target", maybe(target::shown())).may("reason", maybe(text()));
+    let record = record.may("position", maybe(text())).may("note", maybe(text())).may("correlation_id", maybe(text()));
+    record.may("client", maybe(text())).may("ip", maybe(text())).named("AuditRecord")
+}
+
+const SINCE: &str = "Not before this time (RFC 3339).";
+
+pub(super) fn describe_list(it: Description) -> Description {
+    let it = it.query("action", one_of(&Action::ALL.map(Action::name)), "Of this kind only.");
+    let of = [("actor", "Of this one's doing."), ("outcome", "That came out so."), ("client", "From this client.")];
+    let it = of.into_iter().fold(it, |it, (filter, about)| it.query(filter, name(), about));
+    let it = it.query("correlation_id", name(), "Of this request.").query("since", text(), SINCE);
+    it.pages().gives(200, page_of(record()))
+}
+
+pub(super) fn describe_records(it: Description) -> Description {
+    let place = || object().with("seq", shape::number()).with("hash", text()).open();
+    let line =
+        object().with("seq", shape::number()).with("time", text()).with("hash", text()).with("record", text()).open();
+    let stretch = object().with("items", list_of(line)).with("heads", list_of(signed_head()));
+    let stretch = stretch.with("after", maybe(place())).with("floor", place()).with("head", place());
+    it.query("after", shape::number(), "Begin behind this record.")
+        .query("since", text(), SINCE)
+        .limit()
+        .gives(200, stretch.named("AuditStretch"))
+}
+
+pub(super) fn describe_head(it: Description) -> Description {
+    let signed = object()
+        .with("head", maybe(signed_head()))
+        .with("jwks", object().with("keys", list_of(shape::free_object())).open());
+    it.gives(200, signed.named("SignedAuditHead")).refuses(&[422])
+}
+
+/// What [`HeadLine`] writes.
+fn signed_head() -> Shape {
+    let head = object().with("seq", shape::number()).with("time", text()).with("hash", text());
+    head.with("head", text()).named("AuditHead")
 }

@@ -9,29 +9,45 @@ use rescind_ledger::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
+use utoipa::ToSchema;
 
 use super::{
     call::{Call, created, ok, page_of, patched, unchanged},
     problem::Problem,
     target::load_client,
-    users::{show_ended, yes},
+    users::{may_have_ended, show_ended, yes},
 };
 use crate::{
     app::App,
     clock::fresh_id,
-    protocol::register::{FreshSecret, lacks_secret, validate_redirect_uri},
+    openapi::shape::{Shape, flag, free_object, inline, list_of, maybe, moment, object, of, one_of, text, words_of},
+    protocol::register::{FreshSecret, lacks_secret, validate_keys, validate_redirect_uri},
 };
 
+const GRANT_TYPES: [&str; 3] = ["authorization_code", "client_credentials", "refresh_token"];
+
+/// The longest grace, as for the server's own default: all the while a stolen refresh token goes unnoticed.
+const GRACE_LIMIT: u32 = 300;
+
 /// A client as people write it.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = NewClient, examples(json!({
+    "name": "Portal",
+    "redirect_uris": ["https://portal.example/callback"],
+    "scopes": ["openid", "profile"],
+})))]
 #[serde(deny_unknown_fields)]
-struct ClientForm {
+pub(super) struct ClientForm {
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[A-Za-z0-9._~-]{1,128}$")]
     id: Option<String>,
+    #[schema(min_length = 1)]
     name: String,
     #[serde(default = "basic")]
+    #[schema(schema_with = auth_methods)]
     auth_method: ClientAuthMethod,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = key_set)]
     jwks: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     jwks_uri: Option<String>,
@@ -45,6 +61,7 @@ struct ClientForm {
     post_logout_redirect_uris: Vec<String>,
     /// Without it: the code with refresh if there are redirect URIs, else client credentials unless it only introspects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = grant_types)]
     grant_types: Option<Vec<String>>,
     #[serde(default)]
     scopes: Vec<String>,
@@ -54,18 +71,23 @@ struct ClientForm {
     serves: Option<String>,
     /// Without it: each use for public clients, never for the others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = rotations)]
     rotation: Option<Rotation>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 300)]
     rotation_grace_secs: Option<u32>,
     #[serde(default)]
+    #[schema(schema_with = refresh_bindings)]
     refresh_binding: RefreshBinding,
     #[serde(default)]
     session_revocation_api: bool,
     #[serde(default)]
     session_management_api: bool,
     #[serde(default)]
+    #[schema(schema_with = algorithms)]
     id_token_signed_response_alg: SigningAlgorithm,
     #[serde(default)]
+    #[schema(schema_with = algorithms)]
     introspection_signed_response_alg: SigningAlgorithm,
     #[serde(default)]
     require_pushed_authorization_requests: bool,
@@ -73,6 +95,39 @@ struct ClientForm {
     first_party: bool,
     #[serde(default = "yes")]
     enabled: bool,
+}
+
+type Schema = utoipa::openapi::RefOr<utoipa::openapi::Schema>;
+
+fn auth_methods() -> Schema {
+    inline(words_of(&ClientAuthMethod::ALL))
+}
+
+fn key_set() -> Schema {
+    inline(maybe(object().with("keys", list_of(free_object())).open()))
+}
+
+fn grant_types() -> Schema {
+    inline(maybe(list_of(one_of(&GRANT_TYPES))))
+}
+
+fn rotations() -> Schema {
+    inline(maybe(words_of(&[Rotation::EachUse, Rotation::Never])))
+}
+
+fn refresh_bindings() -> Schema {
+    inline(words_of(&[RefreshBinding::Always, RefreshBinding::Never, RefreshBinding::UnlessOffline]))
+}
+
+fn algorithms() -> Schema {
+    inline(words_of(&[SigningAlgorithm::ES256, SigningAlgorithm::RS256]))
+}
+
+/// What [`show_client`] writes.
+pub(super) fn shown() -> Shape {
+    let client = object().and(of::<ClientForm>()).with("id", text()).with("created_at", moment());
+    let client = client.with("registered_itself", flag()).may("client_secret", text());
+    may_have_ended(client).named("Client")
 }
 
 fn basic() -> ClientAuthMethod {
@@ -266,9 +321,11 @@ impl ClientForm {
     }
 
     fn check(&self, app: &App, grant_types: &[String]) -> Result<(), Problem> {
-        const GRANT_TYPES: [&str; 3] = ["authorization_code", "client_credentials", "refresh_token"];
         if self.name.trim().is_empty() {
             return Err(Problem::refused("a client has a name"));
+        }
+        if self.rotation_grace_secs.is_some_and(|secs| secs > GRACE_LIMIT) {
+            return Err(Problem::refused(format!("`rotation_grace_secs` is a number from 0 to {GRACE_LIMIT}")));
         }
         if let Some(unknown) = grant_types.iter().find(|one| !GRANT_TYPES.contains(&one.as_str())) {
             return Err(Problem::refused(format!(
@@ -302,9 +359,8 @@ impl ClientForm {
 
     /// What the method needs must be there.
     fn check_keys(&self) -> Result<(), Problem> {
-        let keys = self.jwks.as_ref().is_none_or(|keys| keys.get("keys").is_some_and(Value::is_array));
-        if !keys {
-            return Err(Problem::refused("`jwks` is a JWK set (RFC 7517 section 5)"));
+        if let Some(keys) = &self.jwks {
+            validate_keys(keys).map_err(|why| Problem::refused(why.description().to_owned()))?;
         }
         if let Some(uri) = &self.jwks_uri {
             Url::parse(uri).map_err(|_| Problem::refused("`jwks_uri` is an absolute URL"))?;

@@ -4,19 +4,27 @@ use axum::response::Response;
 use rescind_ledger::{Device, Lane, LedgerError, Reads, StoreError, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{
     call::{Call, created, ok, patched, unchanged},
     problem::Problem,
     target::load_device,
-    users::{show_ended, yes},
+    users::{may_have_ended, show_ended, yes},
 };
-use crate::{app::App, clock::fresh_id, external_id};
+use crate::{
+    app::App,
+    clock::fresh_id,
+    external_id,
+    openapi::shape::{Shape, moment, object, of, text},
+};
 
 /// A device as people write it.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = NewDevice, examples(json!({ "name": "Ada's phone", "external_ids": [{ "kind": "udid", "value": "00008110-000A1D2E3F40001E" }] })))]
 #[serde(deny_unknown_fields)]
-struct DeviceForm {
+pub(super) struct DeviceForm {
+    #[schema(min_length = 1)]
     name: String,
     #[serde(default)]
     external_ids: Vec<ExternalId>,
@@ -25,9 +33,9 @@ struct DeviceForm {
 }
 
 /// A name by which others know the device, such as `udid`.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ExternalId {
+pub(super) struct ExternalId {
     kind: String,
     value: String,
 }
@@ -87,6 +95,12 @@ async fn refusal(app: &App, device: &Device, why: LedgerError) -> Problem {
         }
     }
     why.into()
+}
+
+/// What [`show_device`] writes.
+pub(super) fn shown() -> Shape {
+    let device = object().and(of::<DeviceForm>()).with("id", text()).with("created_at", moment());
+    may_have_ended(device).named("Device")
 }
 
 fn show_device(device: &Device) -> Value {

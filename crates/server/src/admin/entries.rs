@@ -7,7 +7,9 @@ use serde_json::json;
 use super::{
     call::{Call, ok},
     problem::Problem,
+    target,
 };
+use crate::openapi::shape::{Shape, maybe, moment, object, position as place, text};
 
 pub(super) async fn list(call: Call) -> Result<Response, Problem> {
     let query = call.query(&["cursor", "limit"])?;
@@ -29,6 +31,17 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
     Ok(ok(&json!(entry.ok_or_else(|| Problem::unknown("revocation", text))?)))
 }
 
-fn position(text: &str) -> Result<Position, Problem> {
-    text.parse().map_err(|why: rescind_check::NotAPosition| Problem::invalid(why.to_string()))
+/// On whose word something was done.
+pub(super) fn initiator() -> Shape {
+    object().with("kind", text()).with("id", text()).named("Initiator")
+}
+
+/// An entry of the ledger.
+pub(super) fn shown() -> Shape {
+    let entry = object().with("position", place()).with("time", moment()).with("target", target::shown());
+    entry.with("reason", text()).with("initiator", initiator()).with("note", maybe(text())).named("Entry")
+}
+
+fn position(name: &str) -> Result<Position, Problem> {
+    name.parse().map_err(|why: rescind_check::NotAPosition| Problem::invalid(why.to_string()))
 }

@@ -7,6 +7,7 @@ use rescind_ledger::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{
     call::{Call, ok},
@@ -16,14 +17,23 @@ use super::{
 };
 use crate::{
     app::App,
+    openapi::shape::{Shape, flag, free_object, list_of, maybe, object, text},
     protocol::mint::{audience_claim, insert},
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PresentedToken, examples(json!({ "token": "AAAAAAAAAAAAAAAAAAAAAA" })))]
 #[serde(deny_unknown_fields)]
-struct Presented {
+pub(super) struct Presented {
     /// The text of any token or code, or an access token's id.
     token: String,
+}
+
+/// What [`explain`] answers.
+pub(super) fn explained() -> Shape {
+    let said = object().with("found", flag()).with("alive", flag()).with("why", text()).may("hint", text());
+    let said = said.may("kind", text()).may("record", free_object()).may("revoked_by", list_of(free_object()));
+    said.may("fault", maybe(text())).named("Explanation")
 }
 
 /// What a text turned out to be.

@@ -8,7 +8,11 @@ use super::{
     call::{Call, created, ok},
     problem::Problem,
 };
-use crate::{app::App, keys::signing_key_name};
+use crate::{
+    app::App,
+    keys::signing_key_name,
+    openapi::shape::{Shape, flag, maybe, moment, object, page_of, text},
+};
 
 pub(super) async fn list(call: Call) -> Result<Response, Problem> {
     Ok(ok(&show_keys(&call.app).await?))
@@ -38,6 +42,12 @@ pub(super) async fn find_stored(app: &App, kid: &str) -> Result<Option<String>, 
 pub(super) fn signs(app: &App, kid: &str) -> bool {
     let ring = app.keys.ring();
     [SigningAlgorithm::ES256, SigningAlgorithm::RS256].into_iter().any(|algorithm| ring.signing(algorithm).kid() == kid)
+}
+
+/// What [`show_keys`] writes.
+pub(super) fn shown() -> Shape {
+    let key = object().with("kid", text()).with("alg", maybe(text())).with("made_at", moment());
+    page_of(key.with("signing", flag()).with("published", flag()).named("SigningKey"))
 }
 
 async fn show_keys(app: &App) -> Result<Value, Problem> {

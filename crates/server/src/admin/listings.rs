@@ -5,12 +5,19 @@ use rescind_ledger::{AccessToken, Filter, Grant, Reads, Session};
 use serde_json::{Value, json};
 
 use super::{
+    apis,
     call::{Call, Query, ok},
     problem::Problem,
     state,
     target::{load_device, load_user},
 };
-use crate::app::App;
+use crate::{
+    app::App,
+    openapi::{
+        Description,
+        shape::{Members, flag, list_of, maybe, moment, name, number, object, page_of, position, text},
+    },
+};
 
 const PARAMETERS: [&str; 10] =
     ["user", "client", "api", "session", "grant", "device", "token", "live", "cursor", "limit"];
@@ -36,6 +43,14 @@ async fn filter(app: &App, query: Query<'_>) -> Result<Filter, Problem> {
         token: own("token"),
         live_at: query.flag("live", true)?.then(|| app.now()),
     })
+}
+
+/// The filters of a listing, and its pages.
+pub(super) fn describe(it: Description, item: Members) -> Description {
+    let filters = ["user", "client", "api", "session", "grant", "device", "token"];
+    let it = filters.into_iter().fold(it, |it, filter| it.query(filter, name(), "Of this one only."));
+    let it = it.query("live", flag(), "`false`: also what has expired.").pages();
+    it.gives(200, page_of(item.with("state", text()).open())).refuses(&[404])
 }
 
 pub(super) async fn sessions(call: Call) -> Result<Response, Problem> {
@@ -82,6 +97,31 @@ pub(super) fn with_state(mut shown: Value, state: state::State) -> Value {
         object.insert("state".to_owned(), state::word(state).into());
     }
     shown
+}
+
+/// What [`show_session`] writes.
+pub(super) fn session() -> Members {
+    let session = object().with("id", text()).with("user", text()).with("source", text()).with("device", maybe(text()));
+    let session = session.with("ip", maybe(text())).with("user_agent", maybe(text())).with("position", position());
+    let session = session.with("started_at", moment()).with("touched_at", moment()).with("idle_secs", number());
+    session.with("expires_at", moment())
+}
+
+/// What [`show_grant`] writes.
+pub(super) fn grant() -> Members {
+    let grant = object().with("id", text()).with("client", text()).with("user", maybe(text()));
+    let grant = grant.with("session", maybe(text())).with("session_bound", flag()).with("device", maybe(text()));
+    let grant = grant.with("scope", text()).with("audiences", list_of(text())).with("position", position());
+    grant.with("issued_at", moment()).with("expires_at", moment())
+}
+
+/// What [`show_token`] writes.
+pub(super) fn token() -> Members {
+    let token = object().with("id", text()).with("grant", text()).with("client", text()).with("user", maybe(text()));
+    let token = token.with("session", maybe(text())).with("session_validation", apis::validation());
+    let token = token.with("device", maybe(text())).with("scope", text()).with("audiences", list_of(text()));
+    let token = token.with("key", maybe(text())).with("position", position());
+    token.with("issued_at", moment()).with("expires_at", moment())
 }
 
 /// A session, without its cookie.

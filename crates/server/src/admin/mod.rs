@@ -30,11 +30,15 @@ use axum::{
     extract::{RawPathParams, Request},
     http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
-    routing::{MethodFilter, MethodRouter, any, on},
+    routing::{MethodRouter, any, on},
 };
 use rescind_ledger::{Action, AuditEvent, Initiator};
 
-use crate::app::App;
+use crate::{
+    app::App,
+    endpoint::{Beginning, Verb},
+    openapi::{Description, Operation, Security},
+};
 use call::{Call, Handler};
 use problem::Problem;
 
@@ -64,6 +68,16 @@ impl Access {
             Self::Write => "rescind:write",
         }
     }
+
+    /// What the scope lets its holder do.
+    #[must_use]
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Read => "See who and what there is.",
+            Self::Revoke => "End access.",
+            Self::Write => "Change who and what there is.",
+        }
+    }
 }
 
 /// One line of the table.
@@ -76,6 +90,8 @@ pub struct Route {
     recorded: Recorded,
     /// One sentence for people.
     pub summary: &'static str,
+    /// What it takes and answers.
+    describe: fn(Description) -> Description,
     handler: Handler,
 }
 
@@ -90,42 +106,29 @@ enum Recorded {
     Read,
 }
 
-/// The methods that the table uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    Delete,
-    Get,
-    Patch,
-    Post,
-}
-
-impl Verb {
-    /// Its name on the wire.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Delete => "DELETE",
-            Self::Get => "GET",
-            Self::Patch => "PATCH",
-            Self::Post => "POST",
-        }
-    }
-
-    fn filter(self) -> MethodFilter {
-        match self {
-            Self::Delete => MethodFilter::DELETE,
-            Self::Get => MethodFilter::GET,
-            Self::Patch => MethodFilter::PATCH,
-            Self::Post => MethodFilter::POST,
-        }
-    }
-}
-
 /// Where the API begins, below the issuer.
 pub const BASE: &str = "/admin/v1";
 
 /// The longest request on the local socket: a script of the greatest length fits, whatever strangers may send.
 pub const LOCAL_BODY_BYTES: usize = scripts::BODY_LIMIT;
+
+/// The table as the document has it.
+pub fn operations() -> impl Iterator<Item = Operation> {
+    ROUTES.iter().map(|route| {
+        let noun = route.path.split('/').nth(1).unwrap_or_default().trim_end_matches("-history");
+        let security = Security::Administrator(route.access);
+        Operation {
+            method: route.method,
+            path: format!("{BASE}{}", route.path),
+            beginning: Beginning::Issuer,
+            tag: format!("Administration: {noun}"),
+            summary: route.summary,
+            security,
+            errors: security.errors(),
+            describe: route.describe,
+        }
+    })
+}
 
 /// By what door a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,9 +11,16 @@ use super::{
     call::{Call, ok},
     problem::Problem,
     state,
-    target::{Named, PARAMETERS, reach},
+    target::{self, KINDS, Named, PARAMETERS, reach},
 };
-use crate::{app::App, protocol::mint::insert};
+use crate::{
+    app::App,
+    openapi::{
+        Description,
+        shape::{Members, list_of, name, number, object, one_of, position, text},
+    },
+    protocol::mint::insert,
+};
 
 /// How many records are looked at before others get their turn.
 const PAGE: u32 = 1000;
@@ -25,6 +32,23 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
     let mut shown = count.show();
     insert(&mut shown, "target", Some(json!(target)));
     Ok(ok(&shown))
+}
+
+/// What [`Count::show`] writes.
+pub(super) fn counted() -> Members {
+    let by = |name: &str| list_of(object().with(name, text()).with("access_tokens", number()).open());
+    let counted = object().with("position", position()).with("users", number()).with("sessions", number());
+    let counted = counted.with("grants", number()).with("access_tokens", number());
+    counted.with("by_client", by("client")).with("by_api", by("api"))
+}
+
+pub(super) fn describe(it: Description) -> Description {
+    let it = it
+        .needs_query("kind", one_of(&KINDS.map(|(kind, _)| kind)), "What kind of target is meant.")
+        .such_as("everything");
+    let about = "Which one, where the kind takes it.";
+    let it = PARAMETERS.into_iter().skip(1).fold(it, |it, member| it.query(member, name(), about));
+    it.gives(200, counted().with("target", target::shown()).named("Preview")).refuses(&[404])
 }
 
 /// What was counted so far.

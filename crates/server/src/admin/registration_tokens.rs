@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     app::App,
+    openapi::shape::{Shape, flag, maybe, moment, object, text},
     protocol::register::initial_access::{self, FreshLeave, Leave},
 };
 
@@ -36,6 +37,18 @@ pub(super) async fn withdraw(call: Call) -> Result<Response, Problem> {
         return Err(Problem::unknown("initial access token", id));
     }
     Ok(ok(&json!({ "id": id, "removed": true })))
+}
+
+/// What [`issue`] answers.
+pub(super) fn issued() -> Shape {
+    let issued = object().with("id", text()).with("initial_access_token", text()).with("expires_at", moment());
+    issued.named("FreshInitialAccessToken")
+}
+
+/// What [`show`] writes.
+pub(super) fn shown() -> Shape {
+    let shown = object().with("id", text()).with("expires_at", moment()).with("used", flag());
+    shown.with("client", maybe(text())).with("revoked", flag()).named("InitialAccessToken")
 }
 
 fn show(app: &App, leave: &Leave) -> Value {

@@ -6,18 +6,48 @@ use axum::{http::StatusCode, response::Response};
 use rescind_ledger::{Ended, Entry, Lane, Order, Reads, Reason, Target, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
-use super::{call::Call, keys, problem::Problem, target::Named};
-use crate::{app::App, protocol::error::json_response};
+use super::{
+    call::Call,
+    keys,
+    problem::Problem,
+    target::{self, Named},
+};
+use crate::{
+    app::App,
+    openapi::{
+        Description,
+        shape::{flag, inline, moment, object, of, position, text, words_of},
+    },
+    protocol::error::json_response,
+};
 
 /// The body of an order.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewRevocation, examples(json!({ "target": { "kind": "user", "user": "ada" }, "reason": "left_company" }), json!({ "target": { "kind": "everything" } })))]
 #[serde(deny_unknown_fields)]
 struct OrderForm {
     target: Named,
     #[serde(default = "other")]
+    #[schema(schema_with = reasons)]
     reason: String,
     note: Option<String>,
+}
+
+pub(super) fn reasons() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    inline(words_of(&Reason::ALL))
+}
+
+pub(super) fn describe(it: Description) -> Description {
+    let key = "Two orders of one caller with one key are one order.";
+    let taken = || {
+        let taken = object().with("position", position()).with("fresh", flag()).with("target", target::shown());
+        taken.with("reason", text()).with("time", moment()).named("Revocation")
+    };
+    let it = it.says("201 if the order wrote an entry, 200 if one stood already.");
+    let it = it.header("Idempotency-Key", text(), key).json(of::<OrderForm>());
+    it.gives(201, taken()).gives(200, taken()).refuses(&[404, 409, 422])
 }
 
 pub(super) fn other() -> String {

@@ -1,79 +1,155 @@
-//! The table: every route of the admin API, and what it takes to use it.
+//! The table: every route of the admin API, what it takes to use it, and what it takes and answers.
 
 use super::{
-    Access, Recorded, Route,
-    Verb::{Delete, Get, Patch, Post},
-    apis, audit, clients, devices, entries, explain, keys, listings, preview, registration_tokens, revocations,
-    scripts, sessions, settings, status, users,
+    Access, Recorded, Route, apis, audit, clients, devices, entries, explain, keys, listings, preview,
+    registration_tokens, revocations, scripts, sessions, settings, status, users,
+};
+use crate::{
+    endpoint::Verb::{Delete, Get, Patch, Post},
+    openapi::{
+        Description,
+        shape::{Shape, any_of, free_object, name, number, of, page_of, patch_of, position, text},
+    },
 };
 
 /// Turns an `async fn` into the table's kind of handler.
 macro_rules! route {
-    ($method:ident $path:literal, $access:ident, $recorded:ident, $handler:path, $summary:literal) => {
+    ($method:ident $path:literal, $access:ident, $recorded:ident, $handler:path, $summary:literal, $describe:expr) => {
         Route {
-            recorded: Recorded::$recorded,
             method: $method,
             path: $path,
             access: Access::$access,
+            recorded: Recorded::$recorded,
             summary: $summary,
+            describe: $describe,
             handler: |call| Box::pin($handler(call)),
         }
     };
 }
 
+/// A listing, page by page.
+fn listing(it: Description, item: Shape) -> Description {
+    it.pages().gives(200, page_of(item))
+}
+
+/// An API is named by its identifier, in the query.
+fn of_audience(it: Description) -> Description {
+    it.needs_query("audience", name(), "The identifier of the API.")
+        .such_as("https://billing.example")
+        .refuses(&[404, 409, 422])
+}
+
 /// Every route there is.
 pub static ROUTES: &[Route] = &[
-    route!(Get "/status", Read, ByItself, status::show, "Where the ledger and the server stand."),
-    route!(Post "/users", Write, Change, users::add, "Adds a user."),
-    route!(Get "/users", Read, Read, users::list, "Lists users."),
-    route!(Get "/users/{id}", Read, Read, users::show, "Shows a user, by id or user name."),
-    route!(Patch "/users/{id}", Write, Change, users::change, "Changes a user; disabling, renaming or a new password ends access."),
-    route!(Delete "/users/{id}", Write, Change, users::remove, "Removes a user and ends their access."),
-    route!(Post "/clients", Write, Change, clients::add, "Adds a client; its secret is shown this once."),
-    route!(Get "/clients", Read, ByItself, clients::list, "Lists clients."),
-    route!(Get "/clients/{id}", Read, ByItself, clients::show, "Shows a client."),
-    route!(Patch "/clients/{id}", Write, Change, clients::change, "Changes a client; taking something away ends its access."),
-    route!(Delete "/clients/{id}", Write, Change, clients::remove, "Removes a client and ends its access."),
-    route!(Post "/clients/{id}/secret", Write, Change, clients::renew_secret, "Gives a client a new secret, shown this once."),
-    route!(Post "/apis", Write, Change, apis::add, "Adds an API, and if asked a client by which it introspects."),
-    route!(Get "/apis", Read, ByItself, apis::list, "Lists APIs, or shows the one of the query's `audience`."),
-    route!(Patch "/apis", Write, Change, apis::change, "Changes the API of the query's `audience`."),
-    route!(Delete "/apis", Write, Change, apis::remove, "Removes the API of the query's `audience` and ends access to it."),
-    route!(Post "/devices", Write, Change, devices::add, "Adds a managed device."),
-    route!(Get "/devices", Read, ByItself, devices::list, "Lists devices."),
-    route!(Get "/devices/{id}", Read, ByItself, devices::show, "Shows a device."),
-    route!(Patch "/devices/{id}", Write, Change, devices::change, "Changes a device; switching it off ends what was issued on it."),
-    route!(Get "/sessions", Read, Read, listings::sessions, "Lists sessions with their present state."),
-    route!(Get "/sessions/{id}", Read, Read, sessions::show, "Shows a session, with its user, device, clients and grants."),
-    route!(Get "/sessions/{id}/end-others", Read, Read, sessions::preview_others, "Counts what the order below would end."),
-    route!(Post "/sessions/{id}/end-others", Revoke, ByItself, sessions::end_others, "Ends the user's other sessions."),
-    route!(Get "/users/{id}/end-sessions", Read, Read, sessions::preview_of_user, "Counts what the order below would end."),
-    route!(Post "/users/{id}/end-sessions", Revoke, ByItself, sessions::end_of_user, "Ends all sessions of a user, and nothing else."),
-    route!(Get "/grants", Read, Read, listings::grants, "Lists grants with their present state."),
-    route!(Get "/tokens", Read, Read, listings::tokens, "Lists access tokens with their present state."),
-    route!(Post "/revocations", Revoke, ByItself, revocations::order, "Ends what the target names."),
-    route!(Get "/revocations", Read, ByItself, entries::list, "Lists revocations, the newest first."),
-    route!(Get "/revocations/preview", Read, Read, preview::show, "Counts what a revocation would end, and ends nothing."),
-    route!(Get "/revocations/{id}", Read, ByItself, entries::show, "Shows the revocation at a position."),
-    route!(Post "/explain", Read, Read, explain::explain, "Says of a token whether it is alive, and if not, why."),
-    route!(Post "/introspect", Read, Read, explain::introspect, "Says of a token what an API would hear (RFC 7662)."),
-    route!(Get "/audit", Read, Read, audit::list, "Searches the audit trail, the newest record first."),
-    route!(Get "/audit/records", Read, Read, audit::records, "Gives the audit trail as it was hashed, with its signed heads, in order."),
-    route!(Get "/audit/head", Read, ByItself, audit::head, "Signs the last record of the audit trail and gives the signed head."),
-    route!(Get "/keys", Read, ByItself, keys::list, "Lists the signing keys."),
-    route!(Post "/keys", Write, Change, keys::rotate, "Signs with fresh keys from now on."),
-    route!(Post "/scripts", Write, ByItself, scripts::put, "Adds a script, or stores another version of it."),
-    route!(Get "/scripts", Read, ByItself, scripts::list, "Lists the scripts that are asked before a revocation is written."),
-    route!(Get "/scripts/{id}", Read, ByItself, scripts::show, "Shows a script, or the one of its versions in the query."),
-    route!(Get "/scripts/{id}/versions", Read, ByItself, scripts::versions, "Lists every version of a script."),
-    route!(Patch "/scripts/{id}", Write, ByItself, scripts::change, "Switches a script on or off, or changes its order or source."),
-    route!(Delete "/scripts/{id}", Write, ByItself, scripts::remove, "Takes a script out of use; its versions are kept."),
-    route!(Get "/settings", Read, ByItself, settings::list, "Lists what can be set while the server runs, with the values in force."),
-    route!(Get "/settings/{id}", Read, ByItself, settings::show, "Shows a setting."),
-    route!(Patch "/settings/{id}", Write, ByItself, settings::change, "Changes a setting, in force with the next request."),
-    route!(Get "/settings/{id}/history", Read, ByItself, settings::history, "Lists the changes of a setting, the newest first."),
-    route!(Get "/settings-history", Read, ByItself, settings::history_of_all, "Lists the changes of all settings, the newest first."),
-    route!(Post "/initial-access-tokens", Write, Change, registration_tokens::issue, "Makes a token for registering clients."),
-    route!(Get "/initial-access-tokens", Read, ByItself, registration_tokens::list, "Lists tokens for registering clients."),
-    route!(Delete "/initial-access-tokens/{id}", Write, Change, registration_tokens::withdraw, "Takes back such a token."),
+    route!(Get "/status", Read, ByItself, status::show, "Where the ledger and the server stand.",
+        |it| it.gives(200, status::shown())),
+    route!(Post "/users", Write, Change, users::add, "Adds a user.",
+        |it| it.json(of::<users::NewUser>()).gives(201, users::shown()).refuses(&[409, 422])),
+    route!(Get "/users", Read, Read, users::list, "Lists users.", |it| listing(it, users::shown())),
+    route!(Get "/users/{id}", Read, Read, users::show, "Shows a user, by id or user name.",
+        |it| it.gives(200, users::shown()).refuses(&[404])),
+    route!(Patch "/users/{id}", Write, Change, users::change, "Changes a user; disabling, renaming or a new password ends access.",
+        |it| it.patch(of::<users::ChangedUser>()).gives(200, users::shown()).refuses(&[404, 409, 422])),
+    route!(Delete "/users/{id}", Write, Change, users::remove, "Removes a user and ends their access.",
+        |it| it.gives(200, users::removed("id")).refuses(&[404, 422])),
+    route!(Post "/clients", Write, Change, clients::add, "Adds a client; its secret is shown this once.",
+        |it| it.json(of::<clients::ClientForm>()).gives(201, clients::shown()).refuses(&[404, 409, 422])),
+    route!(Get "/clients", Read, ByItself, clients::list, "Lists clients.", |it| listing(it, clients::shown())),
+    route!(Get "/clients/{id}", Read, ByItself, clients::show, "Shows a client.",
+        |it| it.gives(200, clients::shown()).refuses(&[404])),
+    route!(Patch "/clients/{id}", Write, Change, clients::change, "Changes a client; taking something away ends its access.",
+    |it| {
+        let patch = patch_of::<clients::ClientForm>("ChangedClient", &["id"]);
+        it.patch(patch).gives(200, clients::shown()).refuses(&[404, 409, 422])
+    }),
+    route!(Delete "/clients/{id}", Write, Change, clients::remove, "Removes a client and ends its access.",
+        |it| it.gives(200, users::removed("id")).refuses(&[404, 422])),
+    route!(Post "/clients/{id}/secret", Write, Change, clients::renew_secret, "Gives a client a new secret, shown this once.",
+        |it| it.gives(200, clients::shown()).refuses(&[404, 409, 422])),
+    route!(Post "/apis", Write, Change, apis::add, "Adds an API, and if asked a client by which it introspects.",
+        |it| it.json(of::<apis::ApiForm>()).gives(201, apis::shown()).refuses(&[409, 422])),
+    route!(Get "/apis", Read, ByItself, apis::list, "Lists APIs, or shows the one of the query's `audience`.",
+    |it| {
+        let it = it.query("audience", name(), "The identifier of an API: only this one is shown.").pages();
+        it.gives(200, any_of([page_of(apis::shown()), apis::shown()])).refuses(&[404])
+    }),
+    route!(Patch "/apis", Write, Change, apis::change, "Changes the API of the query's `audience`.",
+    |it| {
+        let patch = patch_of::<apis::ApiForm>("ChangedApi", &["audience", "introspection_client"]);
+        of_audience(it).patch(patch).gives(200, apis::shown())
+    }),
+    route!(Delete "/apis", Write, Change, apis::remove, "Removes the API of the query's `audience` and ends access to it.",
+        |it| of_audience(it).gives(200, users::removed("audience"))),
+    route!(Post "/devices", Write, Change, devices::add, "Adds a managed device.",
+        |it| it.json(of::<devices::DeviceForm>()).gives(201, devices::shown()).refuses(&[409, 422])),
+    route!(Get "/devices", Read, ByItself, devices::list, "Lists devices.", |it| listing(it, devices::shown())),
+    route!(Get "/devices/{id}", Read, ByItself, devices::show, "Shows a device.",
+        |it| it.gives(200, devices::shown()).refuses(&[404])),
+    route!(Patch "/devices/{id}", Write, Change, devices::change, "Changes a device; switching it off ends what was issued on it.",
+    |it| {
+        let patch = patch_of::<devices::DeviceForm>("ChangedDevice", &[]);
+        it.patch(patch).gives(200, devices::shown()).refuses(&[404, 409, 422])
+    }),
+    route!(Get "/sessions", Read, Read, listings::sessions, "Lists sessions with their present state.",
+        |it| listings::describe(it, listings::session())),
+    route!(Get "/sessions/{id}", Read, Read, sessions::show, "Shows a session, with its user, device, clients and grants.",
+        |it| it.gives(200, sessions::shown()).refuses(&[404])),
+    route!(Get "/sessions/{id}/end-others", Read, Read, sessions::preview_others, "Counts what the order below would end.",
+        sessions::describe_preview),
+    route!(Post "/sessions/{id}/end-others", Revoke, ByItself, sessions::end_others, "Ends the user's other sessions.",
+        sessions::describe_end),
+    route!(Get "/users/{id}/end-sessions", Read, Read, sessions::preview_of_user, "Counts what the order below would end.",
+        sessions::describe_preview),
+    route!(Post "/users/{id}/end-sessions", Revoke, ByItself, sessions::end_of_user, "Ends all sessions of a user, and nothing else.",
+        sessions::describe_end),
+    route!(Get "/grants", Read, Read, listings::grants, "Lists grants with their present state.",
+        |it| listings::describe(it, listings::grant())),
+    route!(Get "/tokens", Read, Read, listings::tokens, "Lists access tokens with their present state.",
+        |it| listings::describe(it, listings::token())),
+    route!(Post "/revocations", Revoke, ByItself, revocations::order, "Ends what the target names.", revocations::describe),
+    route!(Get "/revocations", Read, ByItself, entries::list, "Lists revocations, the newest first.",
+        |it| listing(it, entries::shown())),
+    route!(Get "/revocations/preview", Read, Read, preview::show, "Counts what a revocation would end, and ends nothing.",
+        preview::describe),
+    route!(Get "/revocations/{id}", Read, ByItself, entries::show, "Shows the revocation at a position.",
+        |it| it.place("id", position(), "Its position.").such_as("1-1").gives(200, entries::shown()).refuses(&[404])),
+    route!(Post "/explain", Read, Read, explain::explain, "Says of a token whether it is alive, and if not, why.",
+        |it| it.json(of::<explain::Presented>()).gives(200, explain::explained())),
+    route!(Post "/introspect", Read, Read, explain::introspect, "Says of a token what an API would hear (RFC 7662).",
+        |it| it.json(of::<explain::Presented>()).gives(200, free_object())),
+    route!(Get "/keys", Read, ByItself, keys::list, "Lists the signing keys.", |it| it.gives(200, keys::shown())),
+    route!(Post "/keys", Write, Change, keys::rotate, "Signs with fresh keys from now on.", |it| it.gives(201, keys::shown())),
+    route!(Get "/settings", Read, ByItself, settings::list, "Lists what can be set while the server runs, with the values in force.",
+        |it| it.gives(200, settings::listed())),
+    route!(Get "/settings/{id}", Read, ByItself, settings::show, "Shows a setting.",
+        |it| settings::named(it).gives(200, settings::shown())),
+    route!(Patch "/settings/{id}", Write, ByItself, settings::change, "Changes a setting, in force with the next request.",
+        |it| settings::named(it).json(of::<settings::ChangeForm>()).gives(200, settings::shown()).refuses(&[409, 422])),
+    route!(Get "/settings/{id}/history", Read, ByItself, settings::history, "Lists the changes of a setting, the newest first.",
+        |it| listing(settings::named(it), settings::changed())),
+    route!(Get "/settings-history", Read, ByItself, settings::history_of_all, "Lists the changes of all settings, the newest first.",
+        |it| listing(it, settings::changed())),
+    route!(Post "/scripts", Write, ByItself, scripts::put, "Adds a script, or stores another version of it.",
+        |it| it.json(of::<scripts::NewScript>()).gives(201, scripts::shown()).refuses(&[409, 422])),
+    route!(Get "/scripts", Read, ByItself, scripts::list, "Lists the scripts that are asked before a revocation is written.",
+        |it| listing(it, scripts::summarized())),
+    route!(Get "/scripts/{id}", Read, ByItself, scripts::show, "Shows a script, or the one of its versions in the query.",
+        |it| it.query("version", number(), "Which version; without it the one in use.").gives(200, scripts::found()).refuses(&[404])),
+    route!(Get "/scripts/{id}/versions", Read, ByItself, scripts::versions, "Lists every version of a script.",
+        |it| it.gives(200, page_of(scripts::version())).refuses(&[404])),
+    route!(Patch "/scripts/{id}", Write, ByItself, scripts::change, "Switches a script on or off, or changes its order or source.",
+        |it| it.json(of::<scripts::Change>()).gives(200, scripts::shown()).refuses(&[404, 409, 422])),
+    route!(Delete "/scripts/{id}", Write, ByItself, scripts::remove, "Takes a script out of use; its versions are kept.",
+        |it| it.gives(200, scripts::removed()).refuses(&[404])),
+    route!(Get "/audit", Read, Read, audit::list, "Searches the audit trail, the newest record first.", audit::describe_list),
+    route!(Get "/audit/records", Read, Read, audit::records, "Gives the audit trail as it was hashed, with its signed heads, in order.",
+        audit::describe_records),
+    route!(Get "/audit/head", Read, ByItself, audit::head, "Signs the last record of the audit trail and gives the signed head.",
+        audit::describe_head),
+    route!(Post "/initial-access-tokens", Write, Change, registration_tokens::issue, "Makes a token for registering clients.",
+        |it| it.gives(201, registration_tokens::issued())),
+    route!(Get "/initial-access-tokens", Read, ByItself, registration_tokens::list, "Lists tokens for registering clients.",
+        |it| listing(it, registration_tokens::shown())),
+    route!(Delete "/initial-access-tokens/{id}", Write, Change, registration_tokens::withdraw, "Takes back such a token.",
+        |it| it.place("id", text(), "The token's id.").gives(200, users::removed("id")).refuses(&[404])),
 ];

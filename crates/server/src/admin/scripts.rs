@@ -4,28 +4,36 @@ use axum::response::Response;
 use rescind_ledger::{Lane, Reads, Script, ScriptChange, ScriptVersion, Scripts};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{
     call::{Call, created, ok, page_of},
+    entries,
     problem::Problem,
 };
-use crate::{app::App, scripts};
+use crate::{
+    app::App,
+    openapi::shape::{Members, Shape, any_of, flag, integer, moment, number, object, text},
+    scripts,
+};
 
 /// The longest request with a source in it: JSON may write a byte as six.
 pub(super) const BODY_LIMIT: usize = 6 * Scripts::SOURCE_LIMIT + 4096;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(examples(json!({ "name": "lenient", "source": "allow()", "enabled": false })))]
 #[serde(deny_unknown_fields)]
-struct NewScript {
+pub(super) struct NewScript {
     name: String,
     source: String,
     order: Option<i32>,
     enabled: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ChangedScript, examples(json!({ "enabled": false })))]
 #[serde(deny_unknown_fields)]
-struct Change {
+pub(super) struct Change {
     source: Option<String>,
     order: Option<i32>,
     enabled: Option<bool>,
@@ -97,6 +105,43 @@ fn load(app: &App, name: &str) -> Result<Script, Problem> {
 async fn load_versions(call: &Call, name: &str) -> Result<Vec<ScriptVersion>, Problem> {
     let versions = call.app.records.store.script_versions(name).await?;
     if versions.is_empty() { Err(Problem::unknown("script", name)) } else { Ok(versions) }
+}
+
+fn summary_members() -> Members {
+    let script =
+        object().with("name", text()).with("version", number()).with("order", integer()).with("enabled", flag());
+    let script = script.with("bytes", number()).with("stored_at", moment());
+    script.with("stored_by", entries::initiator())
+}
+
+/// What [`summary`] writes.
+pub(super) fn summarized() -> Shape {
+    summary_members().named("ScriptSummary")
+}
+
+/// What [`show_script`] writes.
+pub(super) fn shown() -> Shape {
+    summary_members().with("source", text()).named("Script")
+}
+
+fn version_members() -> Members {
+    let version = object().with("name", text()).with("version", number()).with("bytes", number());
+    version.with("stored_at", moment()).with("stored_by", entries::initiator())
+}
+
+/// What [`show_version`] writes.
+pub(super) fn version() -> Shape {
+    version_members().named("ScriptVersion")
+}
+
+/// What [`show`] answers.
+pub(super) fn found() -> Shape {
+    any_of([shown(), version_members().with("source", text()).open()])
+}
+
+/// What [`remove`] answers.
+pub(super) fn removed() -> Shape {
+    object().with("name", text()).with("version", number()).with("removed", flag()).open()
 }
 
 /// Everything but the text.

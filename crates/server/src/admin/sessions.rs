@@ -6,18 +6,26 @@ use axum::response::Response;
 use rescind_ledger::{EndedSession, EndingOfSessions, Filter, Lane, Reads, Reason, Session, SessionClock, Target};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{
     call::{Call, ok},
     explain::{describe_all, ended_by},
-    listings::{show_grant, show_session, with_state},
-    preview::Count,
+    listings::{self, show_grant, show_session, with_state},
+    preview::{Count, counted},
     problem::Problem,
-    revocations::{other, read_reason},
+    revocations::{other, read_reason, reasons},
     state,
     target::load_user,
 };
-use crate::{app::App, protocol::mint::insert};
+use crate::{
+    app::App,
+    openapi::{
+        Description,
+        shape::{Shape, flag, free_object, list_of, maybe, moment, number, object, of, position, text},
+    },
+    protocol::mint::insert,
+};
 
 /// How many grants are looked at before others get their turn, and how many are shown.
 const PAGE: u32 = 100;
@@ -48,6 +56,34 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
     insert(&mut shown, "more_grants", Some(held.more.into()));
     insert(&mut shown, "grants", Some(held.grants.into()));
     Ok(ok(&shown))
+}
+
+/// What [`show`] answers.
+pub(super) fn shown() -> Shape {
+    let proof = object().with("at", moment()).with("methods", list_of(text())).open();
+    let client = object().with("id", text()).with("name", maybe(text())).with("active_grants", number()).open();
+    let session = listings::session().with("state", text()).may("user_name", text()).may("device_name", text());
+    let session = session.with("ends_at", maybe(moment())).with("authentications", list_of(proof));
+    let session = session.with("revoked_by", list_of(free_object())).with("clients", list_of(client));
+    let grant = listings::grant().with("state", text()).open();
+    session.with("more_grants", flag()).with("grants", list_of(grant)).named("SessionInFull")
+}
+
+/// What a preview of several endings answers.
+pub(super) fn describe_preview(it: Description) -> Description {
+    let counted = counted().with("user", text()).with("except", maybe(text()));
+    it.gives(200, counted.named("SessionsPreview")).refuses(&[404])
+}
+
+/// What several endings take and answer.
+pub(super) fn describe_end(it: Description) -> Description {
+    let ended = object().with("session", text()).with("position", position()).open();
+    let ended = object()
+        .with("user", text())
+        .with("except", maybe(text()))
+        .with("reason", text())
+        .with("ended", list_of(ended));
+    it.json_if_any(of::<EndForm>()).gives(200, ended.named("EndedSessions")).refuses(&[404, 409, 422])
 }
 
 /// The grants that came from a session and have not expired.
@@ -155,10 +191,12 @@ fn count_ended(app: &App, ended: &[EndedSession], reason: Reason) {
 }
 
 /// Why sessions are ended.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = EndingOfSessions, examples(json!({ "reason": "token_leaked", "note": "laptop stolen" })))]
 #[serde(deny_unknown_fields)]
-struct EndForm {
+pub(super) struct EndForm {
     #[serde(default = "other")]
+    #[schema(schema_with = reasons)]
     reason: String,
     note: Option<String>,
 }

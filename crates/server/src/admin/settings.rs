@@ -4,12 +4,20 @@ use axum::response::Response;
 use rescind_ledger::{Definition, Form, Lane, NewSetting, Reads, SettingChange, Settings, StoreError, WrongSetting};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{
     call::{Call, ok},
+    entries,
     problem::Problem,
 };
-use crate::config::Lifetimes;
+use crate::{
+    config::Lifetimes,
+    openapi::{
+        Description,
+        shape::{Shape, any_of, flag, inline, list_of, maybe, moment, null, number, object, one_of, text},
+    },
+};
 
 pub(super) async fn list(call: Call) -> Result<Response, Problem> {
     call.query(&[])?;
@@ -25,11 +33,13 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
 }
 
 /// The body of a change.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ChangedSetting, examples(json!({ "value": null, "note": "back to the default" })))]
 #[serde(deny_unknown_fields)]
-struct ChangeForm {
+pub(super) struct ChangeForm {
     /// Null goes back to the default, which has to be said.
     #[serde(deserialize_with = "given")]
+    #[schema(schema_with = value_schema, required)]
     value: Value,
     /// Refuse unless the settings still have this version.
     version: Option<u64>,
@@ -39,6 +49,40 @@ struct ChangeForm {
 /// `Option` would take an absent member for null, and a forgotten value for the default.
 fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
     Value::deserialize(deserializer)
+}
+
+fn value_schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    inline(value())
+}
+
+/// A value, or null where the configuration decides.
+fn value() -> Shape {
+    any_of([flag(), number(), text(), null()])
+}
+
+/// A setting is named in the path.
+pub(super) fn named(it: Description) -> Description {
+    let names: Vec<_> = Settings::definitions().map(|definition| definition.name).collect();
+    it.place("id", one_of(&names), "Its name.").refuses(&[404])
+}
+
+/// What [`describe`] writes.
+pub(super) fn shown() -> Shape {
+    let setting = object().with("name", text()).with("value", value()).with("default", value()).with("takes", text());
+    let setting = setting.with("least", maybe(number())).with("most", maybe(number()));
+    setting.with("summary", text()).with("version", number()).named("Setting")
+}
+
+/// What [`list`] answers.
+pub(super) fn listed() -> Shape {
+    object().with("items", list_of(shown())).with("next", null()).with("version", number()).open()
+}
+
+/// What [`show_change`] writes.
+pub(super) fn changed() -> Shape {
+    let change = object().with("version", number()).with("at", moment()).with("name", text());
+    let change = change.with("value", value()).with("initiator", entries::initiator());
+    change.with("note", maybe(text())).named("SettingChange")
 }
 
 pub(super) async fn change(call: Call) -> Result<Response, Problem> {

@@ -7,6 +7,17 @@ use super::{
     call::{Call, ok},
     problem::Problem,
 };
+use crate::openapi::shape::{Shape, list_of, moment, number, object, position, text};
+
+/// What [`show`] answers.
+pub(super) fn shown() -> Shape {
+    let epoch = object().with("epoch", number()).with("last", number()).open();
+    let ledger = object().with("head", position()).with("floor", position()).with("epochs", list_of(epoch));
+    let ledger = ledger.with("index_entries", number()).with("index_bytes", number());
+    let ledger = ledger.with("clients", number()).with("apis", number()).open();
+    let status = object().with("version", text()).with("issuer", text()).with("time", moment());
+    status.with("waiting_jobs", number()).with("ledger", ledger).named("Status")
+}
 
 pub(super) async fn show(call: Call) -> Result<Response, Problem> {
     let ledger = call.app.live.look(|index, configuration| {

@@ -4,10 +4,18 @@
 use std::sync::Arc;
 
 use rescind_ledger::{Client, Device, Filter, Hash, Kind, Reads, Target, User};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 
 use super::{call::Query, keys, problem::Problem};
-use crate::{app::App, external_id::ExternalId};
+use crate::{
+    app::App,
+    external_id::ExternalId,
+    openapi::shape::{Shape, any_of, name, object, one_of, text},
+};
 
 /// A target as people write it. `kind` says which of the other members must be there, and no other may: so a member that
 /// got lost on the way cannot turn one user's access to one application into everybody's.
@@ -16,20 +24,56 @@ use crate::{app::App, external_id::ExternalId};
 pub(super) struct Named {
     pub(super) kind: String,
     /// A token's `jti`, or its text.
+    #[serde(default, deserialize_with = "given")]
     pub(super) token: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     pub(super) grant: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     pub(super) session: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     pub(super) key: Option<String>,
     /// An id, or an external id as `kind:value`.
+    #[serde(default, deserialize_with = "given")]
     pub(super) device: Option<String>,
     /// An id or a user name.
+    #[serde(default, deserialize_with = "given")]
     pub(super) user: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     pub(super) client: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     pub(super) api: Option<String>,
 }
 
+/// A member that came out as `null` is a mistake: it must not pass for one that was never meant to be there.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
+}
+
+impl ToSchema for Named {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "NamedTarget".into()
+    }
+}
+
+impl PartialSchema for Named {
+    fn schema() -> RefOr<Schema> {
+        let kinds = KINDS.map(|(kind, takes)| {
+            let members = object().with("kind", one_of(&[kind]));
+            takes.iter().fold(members, |members, member| members.with(member, name())).closed()
+        });
+        any_of(kinds).into()
+    }
+}
+
+/// A target as the ledger names it.
+pub(super) fn shown() -> Shape {
+    let members = ["token", "grant", "session", "key", "device", "issuer", "subject", "client", "audience"];
+    let target = object().with("kind", text());
+    members.into_iter().fold(target, |target, member| target.may(member, text())).named("Target")
+}
+
 /// Every kind with the members it takes.
-const KINDS: [(&str, &[&str]); 13] = [
+pub(super) const KINDS: [(&str, &[&str]); 13] = [
     ("token", &["token"]),
     ("grant", &["grant"]),
     ("session", &["session"]),
@@ -274,6 +318,9 @@ mod tests {
     #[test]
     fn a_member_that_got_lost_never_widens_an_order() {
         assert!(!check(r#"{"kind":"user_client","user":null,"client":"c"}"#));
+        assert!(
+            !check(r#"{"kind":"user","user":"u","client":null}"#) && !check(r#"{"kind":"everything","user":null}"#)
+        );
         assert!(!check(r#"{"kind":"user","user":""}"#));
         assert!(!check(r#"{"kind":"user","user":"u","application":"c"}"#));
         assert!(!check(r#"{"client":"c"}"#));

@@ -289,3 +289,21 @@ async fn a_misspelt_filter_is_an_error_and_not_a_wider_list() {
     assert_eq!(local(&on_socket, "POST", "/clients", Some(unknown)).await.0, StatusCode::BAD_REQUEST);
     assert_eq!(local(&on_socket, "GET", "/tokens?user=nobody", None).await.0, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn a_client_is_given_neither_keys_that_are_none_nor_a_grace_without_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let on_socket = local_router(&open(folder.path()));
+    let wrong = [
+        json!({"name": "x", "jwks": {"keys": [[null]]}}),
+        json!({"name": "x", "jwks": {"keys": [{"kty": "EC", "crv": "P-256", "x": "a", "y": "b", "d": "a secret"}]}}),
+        json!({"name": "x", "rotation_grace_secs": 301}),
+    ];
+    for client in wrong {
+        let (status, problem) = local(&on_socket, "POST", "/clients", Some(client.clone())).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{client}");
+        assert!(!problem.to_string().contains("a secret"));
+    }
+    let right = json!({"name": "x", "jwks": {"keys": [{"kty": "EC"}]}, "rotation_grace_secs": 300});
+    assert_eq!(local(&on_socket, "POST", "/clients", Some(right)).await.0, StatusCode::CREATED);
+}

@@ -4,17 +4,24 @@ use axum::response::Response;
 use rescind_ledger::{Ended, Lane, Reads, User, UserChange};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{
     call::{Call, created, ok},
     problem::Problem,
     target::load_user,
 };
-use crate::{clock::fresh_id, protocol::password};
+use crate::{
+    clock::fresh_id,
+    openapi::shape::{Members, Shape, flag, maybe, moment, object, position, text},
+    protocol::password,
+};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(examples(json!({ "user_name": "grace", "display_name": "Grace Hopper", "password": "a long enough password" })))]
 #[serde(deny_unknown_fields)]
-struct NewUser {
+pub(super) struct NewUser {
+    #[schema(min_length = 1, max_length = 256)]
     user_name: String,
     email: Option<String>,
     display_name: Option<String>,
@@ -24,13 +31,17 @@ struct NewUser {
 }
 
 /// An absent member leaves things as they are; `null` removes what may be absent.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(examples(json!({ "email": "ada@example.org" })))]
 #[serde(deny_unknown_fields)]
-struct ChangedUser {
+pub(super) struct ChangedUser {
+    #[schema(min_length = 1, max_length = 256)]
     user_name: Option<String>,
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
     email: Option<Option<String>>,
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
     display_name: Option<Option<String>>,
     password: Option<String>,
     enabled: Option<bool>,
@@ -113,6 +124,23 @@ fn show_user(user: &User) -> Value {
         "enabled": user.enabled,
         "created_at": user.created_at,
     })
+}
+
+/// What [`show_user`] writes, and after a change [`show_ended`].
+pub(super) fn shown() -> Shape {
+    let user = object().with("id", text()).with("user_name", text()).with("email", maybe(text()));
+    let user = user.with("display_name", maybe(text())).with("has_password", flag()).with("enabled", flag());
+    may_have_ended(user.with("created_at", moment())).named("User")
+}
+
+/// What [`show_ended`] adds.
+pub(super) fn may_have_ended(members: Members) -> Members {
+    members.may("ended", object().with("position", position()).with("fresh", flag()).open())
+}
+
+/// What is shown of something that was removed.
+pub(super) fn removed(name: &str) -> Shape {
+    may_have_ended(object().with(name, text()).with("removed", flag())).open()
 }
 
 /// Says which entry a change brought with it, if it ended something.

@@ -9,7 +9,7 @@ pub struct JanssenPrefix(String);
 /// What is at the root whatever the issuer's path. A prefix below it would look as if it belonged there.
 const AT_ROOT: [&str; 4] = [".well-known", "healthz", "metrics", "readyz"];
 /// The first segments of what is below the issuer's path.
-const BELOW_ISSUER: [&str; 19] = [
+const BELOW_ISSUER: [&str; 21] = [
     "account",
     "admin",
     "assets",
@@ -19,6 +19,8 @@ const BELOW_ISSUER: [&str; 19] = [
     "introspect",
     "jwks",
     "logout",
+    "openapi",
+    "openapi.json",
     "par",
     "pf-ws",
     "register",

@@ -17,6 +17,10 @@ use rescind_ledger::LedgerError;
 
 use crate::{
     app::App,
+    openapi::{
+        Description,
+        shape::{object, text},
+    },
     protocol::{
         authorize::redirect,
         browser::{Browser, FormKind, Posted},
@@ -161,4 +165,19 @@ fn to_overview(app: &App) -> Result<Response, Trouble> {
 
 fn end_link(app: &App, what: &What) -> String {
     Site::of(&app.config.issuer).path(&format!("{END}?{}", what.query()))
+}
+
+pub(super) fn describe_confirm(it: Description) -> Description {
+    it.says("Exactly one of the three says what is to end.")
+        .query("session", text(), "A session's id.")
+        .query("application", text(), "A client's id.")
+        .query("others", text(), "All sessions but this one.")
+        .gives_page(200)
+        .redirects("To the account page without a session, or to `/logout`.")
+        .refuses(&[400, 404])
+}
+
+pub(super) fn describe_submit(it: Description) -> Description {
+    let form = object().with("flow", text()).with("csrf", text()).open();
+    it.form(form).gives_page(200).redirects("To the account page, without a session.").refuses(&[400])
 }

@@ -10,9 +10,14 @@ use axum::{
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use serde_json::json;
 
 use crate::{
     app::App,
+    openapi::{
+        Description,
+        shape::{Members, name, object, text},
+    },
     protocol::{
         authorization_request::{AuthorizationRequest, REQUEST_URI, Refusal, find_registered, location},
         browser::Browser,
@@ -57,7 +62,9 @@ pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
 /// redirect, so that a user who is signed in is not asked to do so again.
 async fn begin_posted(app: &App, parts: &Parts, form: &Form) -> Result<Response, Trouble> {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(form.pairs()).finish();
-    if Browser::of(&app.config.issuer, &parts.headers).session().is_some() || query.len() > ADDRESS_LIMIT {
+    let is_nobodys = form.find("client_id").is_none();
+    let is_known = Browser::of(&app.config.issuer, &parts.headers).session().is_some();
+    if is_nobodys || is_known || query.len() > ADDRESS_LIMIT {
         return begin(app, parts, form).await;
     }
     redirect(&format!("{}/authorize?{query}", app.config.issuer))
@@ -176,4 +183,51 @@ pub fn redirect(to: &str) -> Result<Response, Trouble> {
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
     Ok((StatusCode::SEE_OTHER, headers).into_response())
+}
+
+/// The parameters with what there is to say of them. What is wrong with most of them is told to the client, by a redirect.
+const PARAMETERS: [(&str, &str); 16] = [
+    ("redirect_uri", "One of the registered ones, letter by letter."),
+    ("response_type", "`code`."),
+    ("response_mode", "`query`."),
+    ("scope", "Scopes, with spaces between them."),
+    ("state", "Comes back with the answer."),
+    ("nonce", "Comes back in the ID token."),
+    ("code_challenge", "SHA-256 of the verifier in base64url (RFC 7636); required."),
+    ("code_challenge_method", "`S256`; required."),
+    ("prompt", "`none` by itself, or any of `login`, `consent`, `select_account`."),
+    ("max_age", "Seconds since the last authentication."),
+    ("login_hint", "Who is expected to sign in."),
+    ("id_token_hint", "Who must sign in, by an ID token that may have expired."),
+    ("resource", "The identifier of an API (RFC 8707); may be repeated."),
+    ("request_uri", "What `/par` gave, instead of all but `client_id`."),
+    ("request", "Not supported."),
+    ("registration", "Not supported."),
+];
+
+/// All of a request but who asks, as a form.
+#[must_use]
+pub fn request_form() -> Members {
+    let members = PARAMETERS.into_iter().fold(object(), |members, (parameter, _)| members.may(parameter, text()));
+    members.for_example(json!({
+        "client_id": "c_AAAAAAAAAAAAAAAAAAAAAA",
+        "redirect_uri": "https://portal.example/callback",
+        "response_type": "code",
+        "scope": "openid",
+        "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+        "code_challenge_method": "S256",
+    }))
+}
+
+fn describe(it: Description) -> Description {
+    it.gives_page(200).redirects("Back to the application, with a code or an error.").refuses(&[400, 403, 429])
+}
+
+pub(super) fn describe_query(it: Description) -> Description {
+    let it = it.needs_query("client_id", name(), "Who asks.");
+    describe(PARAMETERS.into_iter().fold(it, |it, (parameter, about)| it.query(parameter, text(), about)))
+}
+
+pub(super) fn describe_form(it: Description) -> Description {
+    describe(it.form(request_form().with("client_id", name()).open()))
 }

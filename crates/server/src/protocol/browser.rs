@@ -179,6 +179,12 @@ impl Posted {
     }
 }
 
+/// What the cookie with the session is called.
+#[must_use]
+pub fn session_cookie(issuer: &str) -> String {
+    full_name(SESSION, issuer.starts_with("https:"))
+}
+
 /// `__Host-` keeps neighbours under the same domain from planting a cookie (RFC 6265bis section 4.1.3.2).
 fn full_name(name: &str, secure: bool) -> String {
     if secure { format!("__Host-{name}") } else { name.to_owned() }

@@ -15,6 +15,7 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     app::App,
+    openapi::shape::{Members, Shape, text},
     origin,
     peer::{self, Peer},
     protocol::{
@@ -225,6 +226,14 @@ async fn by_name(app: &App, client: Option<&Client>, parts: &Parts) -> Result<Op
         _ => false,
     };
     if recognised { Ok(Some(certificate_thumbprint(&shown.der))) } else { Err(refused()) }
+}
+
+/// What a client's form has, and beside it what some methods of authentication send in the form. By a request of its own
+/// the client is known already, so that none of it is needed.
+#[must_use]
+pub fn form(members: Members) -> Shape {
+    let credentials = ["client_id", "client_secret", "client_assertion_type", "client_assertion"];
+    credentials.into_iter().fold(members, |members, name| members.may(name, text())).open()
 }
 
 #[cfg(test)]

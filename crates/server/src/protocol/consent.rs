@@ -13,6 +13,10 @@ use url::Url;
 
 use crate::{
     app::App,
+    openapi::{
+        Description,
+        shape::{object, one_of, text},
+    },
     protocol::{
         authorization_request::Refusal,
         authorize::{self, Visit},
@@ -140,6 +144,12 @@ fn destination(redirect_uri: &str) -> String {
         Ok(url) => url.host_str().map_or_else(|| url.scheme().to_owned(), str::to_owned),
         Err(_) => String::new(),
     }
+}
+
+/// The form of the page.
+pub(super) fn describe(it: Description) -> Description {
+    let form = object().with("flow", text()).with("csrf", text()).with("decision", one_of(&["allow", "deny"]));
+    it.form(form.open()).gives_page(200).redirects("Back to the application.").refuses(&[400, 429])
 }
 
 #[cfg(test)]

@@ -14,6 +14,10 @@ use serde_json::{Value, json};
 use crate::{
     app::App,
     config::Registration,
+    openapi::{
+        Description,
+        shape::{free_object, list_of, object, text},
+    },
     protocol::{
         cors,
         error::answer,
@@ -141,6 +145,16 @@ fn describe(app: &App, mount: Mount) -> Value {
         }
     }
     document
+}
+
+pub(super) fn describe_jwks(it: Description) -> Description {
+    it.gives(200, object().with("keys", list_of(free_object())).named("Jwks"))
+}
+
+pub(super) fn describe_metadata(it: Description) -> Description {
+    let members = object().with("issuer", text()).with("authorization_endpoint", text()).with("token_endpoint", text());
+    let members = members.with("jwks_uri", text()).with("response_types_supported", list_of(text()));
+    it.gives(200, members.with("grant_types_supported", list_of(text())).named("Metadata"))
 }
 
 /// The members that speak of an endpoint which can be switched off, by how they begin.

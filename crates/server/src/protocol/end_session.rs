@@ -14,6 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
+    openapi::{
+        Description,
+        shape::{object, text},
+    },
     protocol::{
         authorization_request::location,
         authorize::redirect,
@@ -193,4 +197,24 @@ fn stayed(app: &App, signed_in: &SignedIn, wish: &Wish) -> Response {
     let (name, address) = (wish.client_name(app), wish.address());
     let back = name.as_deref().zip(address.as_deref()).map(|(name, url)| Back { name, url });
     page(StatusCode::OK, &StillSignedIn { site: Site::of(&app.config.issuer), user: signed_in.person(), back }, &[])
+}
+
+const PARAMETERS: [(&str, &str); 4] = [
+    ("id_token_hint", "Whose session is meant, by an ID token that may have expired."),
+    ("client_id", "Who asks."),
+    ("post_logout_redirect_uri", "One of the registered ones, letter by letter."),
+    ("state", "Comes back with the answer."),
+];
+
+fn describe(it: Description) -> Description {
+    it.gives_page(200).redirects("Back to the application, if its address is registered.").refuses(&[400, 403])
+}
+
+pub(super) fn describe_query(it: Description) -> Description {
+    describe(PARAMETERS.into_iter().fold(it, |it, (name, about)| it.query(name, text(), about)))
+}
+
+pub(super) fn describe_form(it: Description) -> Description {
+    let form = PARAMETERS.into_iter().fold(object(), |form, (name, _)| form.may(name, text()));
+    describe(it.form(form.may("flow", text()).may("csrf", text()).may("decision", text()).open()))
 }

@@ -9,10 +9,15 @@ use axum::{
     response::Response,
 };
 use rescind_ledger::{Client, Feature, Initiator, Lane, Order, Reason, Target};
+use serde_json::json;
 use url::{Host, Url};
 
 use crate::{
     app::App,
+    openapi::{
+        Description,
+        shape::{Shape, any_of, list_of, name, object, one_of, text},
+    },
     protocol::{
         error::{ProtocolError, empty},
         feature,
@@ -164,4 +169,31 @@ async fn settle(
         // Janssen's clients take anything but 204 for a failure, and there is nothing to end.
         Mount::Janssen => Ok(()),
     }
+}
+
+/// One subject identifier (RFC 9493), as [`SubId::read`] takes it.
+fn sub_id() -> Shape {
+    let of = |format: &str| object().with("format", one_of(&[format]));
+    let alias = object().with("format", text()).open();
+    any_of([
+        of("account").with("uri", name()).closed(),
+        of("aliases").with("identifiers", list_of(alias)).closed(),
+        of("email").with("email", name()).closed(),
+        of("iss_sub").with("iss", name()).with("sub", name()).closed(),
+        of("opaque").with("id", name()).closed(),
+        object().with("format", one_of(&Attribute::names())).with("id", name()).closed(),
+    ])
+}
+
+pub(super) fn describe(it: Description) -> Description {
+    let body = object().with("sub_id", sub_id());
+    let body = body.for_example(json!({ "sub_id": { "format": "opaque", "id": "u_AAAAAAAAAAAAAAAAAAAAAA" } }));
+    it.says(
+        "Needs the scope `global_token_revocation`. The name of an attribute is a format if \
+         `globalTokenRevocationAttributeFormats` is set. Under the prefix for Janssen's clients an unknown user is no error.",
+    )
+    .query("client_id", text(), "For a client that its certificate speaks for.")
+    .json(body.closed())
+    .gives_nothing(204)
+    .refuses(&[400, 401, 403, 404, 422])
 }

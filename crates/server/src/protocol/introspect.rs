@@ -14,8 +14,12 @@ use serde_json::{Value, json};
 
 use crate::{
     app::App,
+    openapi::{
+        Description,
+        shape::{any_of, flag, list_of, name, number, object, text},
+    },
     protocol::{
-        client_auth::authenticate,
+        client_auth::{self, authenticate},
         error::{ProtocolError, answer, json_response},
         feature,
         form::read_form,
@@ -238,4 +242,17 @@ fn signed(app: &App, caller: &Client, found: &str) -> Result<Response, ProtocolE
         ProtocolError::server_error()
     })?;
     Ok(answer(StatusCode::OK, SIGNED, jwt))
+}
+
+pub(super) fn describe(it: Description) -> Description {
+    let form = object().with("token", name()).may("token_type_hint", text());
+    let said = object().with("active", flag()).may("iss", text()).may("client_id", text()).may("sub", text());
+    let said = said.may("aud", any_of([text(), list_of(text())])).may("scope", text()).may("token_type", text());
+    let said = said.may("jti", text()).may("iat", number()).may("exp", number()).may("grant_id", text());
+    let said = said.may("sid", text()).may("pi.sri", text()).may("device_id", text()).may("auth_time", number());
+    let said = said.may("cnf", object().with("x5t#S256", text()).open());
+    it.form(client_auth::form(form))
+        .gives(200, said.named("Introspection"))
+        .answers(200, SIGNED, text())
+        .refuses(&[400, 401, 403])
 }

@@ -44,4 +44,4 @@ pub mod trouble;
 pub mod user_attribute;
 pub mod userinfo;
 
-pub use routes::router;
+pub use routes::{ENDPOINTS, endpoints_for_janssen, router};

@@ -30,6 +30,26 @@ pub enum Place {
 }
 
 impl Place {
+    /// All of them.
+    const ALL: [Self; 16] = [
+        Self::Authorize,
+        Self::EndSession,
+        Self::GlobalTokenRevocation,
+        Self::Introspect,
+        Self::Jwks,
+        Self::Par,
+        Self::Register,
+        Self::Revoke,
+        Self::RevokeSession,
+        Self::RevokedSris,
+        Self::Sessions,
+        Self::StatusList,
+        Self::StatusListAggregation,
+        Self::Token,
+        Self::Userinfo,
+        Self::Users,
+    ];
+
     /// Its path below the issuer.
     #[must_use]
     pub fn path(self) -> &'static str {
@@ -51,6 +71,12 @@ impl Place {
             Self::Userinfo => "/userinfo",
             Self::Users => USERS,
         }
+    }
+
+    /// What is at a path below the issuer.
+    #[must_use]
+    pub fn find(path: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|place| place.path() == path)
     }
 
     /// Its path below the prefix; none, if Janssen has no such thing.

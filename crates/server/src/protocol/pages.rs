@@ -9,6 +9,7 @@ mod assets;
 mod tests;
 
 use askama::Template;
+use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use url::{Host, Url};
@@ -43,7 +44,7 @@ impl<'a> Site<'a> {
     }
 
     /// The address of an asset, for the templates.
-    fn asset(&self, name: &str) -> String {
+    pub(crate) fn asset(&self, name: &str) -> String {
         format!("{}/assets/{}", self.base, assets::versioned(name))
     }
 }
@@ -280,13 +281,17 @@ impl Wording {
 /// `form_action_origins` names where a form's answer may redirect to: Chromium applies `form-action` to redirects
 /// too. Give the redirect URI or its origin; the policy gets the origin alone.
 pub fn page<T: Template>(status: StatusCode, template: &T, form_action_origins: &[&str]) -> Response {
-    let (status, html) = match template.render() {
-        Ok(html) => (status, html),
+    match template.render() {
+        Ok(html) => rendered(status, html, form_action_origins),
         Err(error) => {
             tracing::error!(%error, "a page did not render");
-            (StatusCode::INTERNAL_SERVER_ERROR, String::new())
+            rendered(StatusCode::INTERNAL_SERVER_ERROR, String::new(), &[])
         }
-    };
+    }
+}
+
+/// A page that was rendered before, with the same headers.
+pub fn rendered(status: StatusCode, html: impl Into<Body>, form_action_origins: &[&str]) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (header::CONTENT_SECURITY_POLICY, content_security_policy(form_action_origins)),
@@ -295,7 +300,7 @@ pub fn page<T: Template>(status: StatusCode, template: &T, form_action_origins: 
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
-    (status, headers, html).into_response()
+    (status, headers, html.into()).into_response()
 }
 
 fn content_security_policy(form_action_origins: &[&str]) -> HeaderValue {

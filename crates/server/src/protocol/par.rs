@@ -11,9 +11,13 @@ use serde_json::json;
 
 use crate::{
     app::App,
+    openapi::{
+        Description,
+        shape::{number, object, text},
+    },
     protocol::{
         authorization_request::{AuthorizationRequest, REQUEST_URI, Refusal, find_registered},
-        client_auth,
+        authorize, client_auth,
         error::{ProtocolError, json_response},
         flow,
         form::read_form,
@@ -64,4 +68,11 @@ fn failed(trouble: Trouble) -> ProtocolError {
         Trouble::Expired => ProtocolError::invalid_client("client authentication failed"),
         _ => ProtocolError::server_error(),
     }
+}
+
+pub(super) fn describe(it: Description) -> Description {
+    let kept = object().with("request_uri", text()).with("expires_in", number());
+    it.form(client_auth::form(authorize::request_form()))
+        .gives(201, kept.named("PushedRequest"))
+        .refuses(&[400, 401, 429])
 }

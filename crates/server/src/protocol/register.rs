@@ -20,10 +20,11 @@ use rescind_jose::seal::SealError;
 use rescind_ledger::{
     Client, ClientAuthMethod, ClientChange, Feature, Hash, Initiator, Kind, Lane, LedgerError, Secret,
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq;
 
 pub use client::{FreshSecret, Terms, describe, lacks_secret, new_client, replaced};
+pub use keys::validate_keys;
 pub use metadata::Metadata;
 pub use redirect::validate_redirect_uri;
 
@@ -31,6 +32,10 @@ use crate::{
     app::App,
     clock::{fresh_id, random},
     config::Registration,
+    openapi::{
+        Description,
+        shape::{Shape, maybe, number, object, text},
+    },
     protocol::{
         bearer,
         error::{ProtocolError, empty, json_response},
@@ -313,4 +318,32 @@ fn granted_scopes(metadata: &Metadata, known: &[String], held: &[String]) -> Vec
         None if metadata.uses("authorization_code") => USUAL_SCOPES.map(str::to_owned).to_vec(),
         None => Vec::new(),
     }
+}
+
+/// What a client is told of itself.
+fn registered() -> Shape {
+    let told =
+        object().with("client_id", text()).with("client_id_issued_at", number()).and(metadata::described().open());
+    // Of the scopes it asked for, it may have got none.
+    let told = told.may("scope", text());
+    let told = told.may("client_secret", text()).may("client_secret_expires_at", number());
+    told.with("registration_access_token", text()).with("registration_client_uri", text()).named("RegisteredClient")
+}
+
+pub(super) fn describe_register(it: Description) -> Description {
+    it.json(metadata::described().named("ClientMetadata")).gives(201, registered()).refuses(&[400, 401, 403])
+}
+
+pub(super) fn describe_read(it: Description) -> Description {
+    it.gives(200, registered()).refuses(&[401, 403])
+}
+
+pub(super) fn describe_update(it: Description) -> Description {
+    let members = metadata::described().with("client_id", text()).may("client_secret", maybe(text()));
+    let members = members.for_example(json!({
+        "client_id": "c_AAAAAAAAAAAAAAAAAAAAAA",
+        "client_name": "Portal",
+        "redirect_uris": ["https://portal.example/callback"],
+    }));
+    it.json(members.named("ChangedClientMetadata")).gives(200, registered()).refuses(&[400, 401, 403])
 }

@@ -15,9 +15,13 @@ use rescind_ledger::{
 
 use crate::{
     app::App,
+    openapi::{
+        Description,
+        shape::{name, object, text},
+    },
     peer::{Peer, client_address},
     protocol::{
-        client_auth::authenticate,
+        client_auth::{self, authenticate},
         cors,
         error::{ProtocolError, empty},
         feature,
@@ -202,4 +206,12 @@ fn fulfil(door: &mut Door<'_>, wish: Wish, permission: &Permission) -> Result<Op
         }
         Wish::Nothing(event) => door.record(&event).map(|()| None),
     }
+}
+
+pub(super) fn describe(it: Description) -> Description {
+    let form = object().with("token", name()).may("token_type_hint", text());
+    it.says("`token` may name several, with spaces between them: all of them are revoked, or none.")
+        .form(client_auth::form(form))
+        .gives_nothing(200)
+        .refuses(&[400, 401, 403, 429])
 }

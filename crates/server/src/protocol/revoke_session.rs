@@ -12,10 +12,16 @@ use rescind_check::Verdict;
 use rescind_ledger::{
     Client, Door, EndingOfSessions, Feature, Initiator, Lane, LedgerError, Order, Reads, Reason, Target, User,
 };
+use serde_json::json;
 
 use crate::{
     app::App,
+    openapi::{
+        Description,
+        shape::{name, object, one_of},
+    },
     protocol::{
+        client_auth,
         error::{ProtocolError, empty},
         feature,
         form::{Form, read_form},
@@ -61,7 +67,7 @@ struct Criterion<'a> {
 impl<'a> Criterion<'a> {
     fn read(form: &'a Form) -> Result<Self, ProtocolError> {
         let attribute = Attribute::find(form.load("user_criterion_key")?).ok_or_else(|| {
-            let names = Attribute::names();
+            let names = Attribute::names().join(", ");
             ProtocolError::invalid_request(format!("`user_criterion_key` is no attribute that is known here: {names}"))
         })?;
         let value = form.load("user_criterion_value")?;
@@ -180,4 +186,14 @@ fn end_the_rest(door: &mut Door<'_>, wishes: &[Wish], initiator: &Initiator) -> 
         ended.extend(door.end_sessions(&order)?.iter().map(|_| "session"));
     }
     Ok(ended)
+}
+
+pub(super) fn describe(it: Description) -> Description {
+    let form = object().with("user_criterion_key", one_of(&Attribute::names())).with("user_criterion_value", name());
+    it.says("Needs the scope `revoke_session`. A user whom nobody knows is no error.")
+        .form(client_auth::form(
+            form.for_example(json!({ "user_criterion_key": "uid", "user_criterion_value": "ada" })),
+        ))
+        .gives_nothing(200)
+        .refuses(&[400, 401, 403])
 }

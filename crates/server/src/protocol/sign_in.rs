@@ -14,6 +14,10 @@ use crate::{
     app::App,
     clock::{fresh_id, random},
     external_id::ExternalId,
+    openapi::{
+        Description,
+        shape::{object, text},
+    },
     peer::{self, Peer},
     protocol::{
         account,
@@ -371,3 +375,12 @@ fn user_agent(parts: &Parts) -> Option<String> {
 
 /// In bytes: the text of a header that can be read is ASCII.
 const USER_AGENT_LIMIT: usize = 256;
+
+/// The form of the page.
+pub(super) fn describe(it: Description) -> Description {
+    let form = object().with("flow", text()).with("csrf", text()).may("username", text()).may("password", text());
+    it.form(form.may("choice", text()).open())
+        .gives_page(200)
+        .redirects("Back to the application, or to the account page.")
+        .refuses(&[400, 401, 403, 429])
+}

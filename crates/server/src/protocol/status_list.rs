@@ -18,6 +18,10 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     app::App,
+    openapi::{
+        Description,
+        shape::{list_of, number, object, text},
+    },
     protocol::{
         cors,
         error::{ProtocolError, answer},
@@ -27,6 +31,20 @@ use crate::{
     status_lists::{BITS, Packed, Past, SignedFor},
 };
 use media_type::MediaType;
+
+pub(super) fn describe(it: Description) -> Description {
+    let list = object().with("bits", number()).with("lst", text());
+    it.query("time", number(), "As of this moment, in seconds since 1970.")
+        .header("If-None-Match", text(), "What is known already.")
+        .answers(200, MediaType::Jwt.name(), text())
+        .answers(200, MediaType::Json.name(), list.named("StatusList"))
+        .gives_nothing(304)
+        .refuses(&[400, 403, 404, 406])
+}
+
+pub(super) fn describe_aggregation(it: Description) -> Description {
+    it.gives(200, object().with("status_lists", list_of(text())).named("StatusLists")).refuses(&[403])
+}
 
 /// The address of a list: what a token names, and the `sub` of the list itself (sections 5.1 and 6.2).
 #[must_use]

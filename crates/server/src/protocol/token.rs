@@ -18,8 +18,12 @@ use std::time::Duration;
 use crate::{
     app::App,
     clock::random,
+    openapi::{
+        Description,
+        shape::{number, object, text},
+    },
     protocol::{
-        client_auth::{Caller, authenticate},
+        client_auth::{self, Caller, authenticate},
         cors,
         error::{ProtocolError, json_response},
         form::{Form, read_form},
@@ -281,6 +285,20 @@ fn narrowed_scope(grant: &Grant, requested: Option<&str>) -> Result<String, Prot
         return Err(ProtocolError::invalid_scope("the grant does not cover one of these scopes"));
     }
     Ok(grant.scope.split(' ').filter(|scope| has_scope(requested, scope)).collect::<Vec<_>>().join(" "))
+}
+
+pub(super) fn describe(it: Description) -> Description {
+    // Not an enumeration: what is not supported has an error of its own (section 5.2).
+    let form = object().with("grant_type", text()).may("scope", text()).may("resource", text());
+    let form = form.may("code", text()).may("redirect_uri", text()).may("code_verifier", text());
+    let tokens = object().with("access_token", text()).with("token_type", text()).with("expires_in", number());
+    let tokens = tokens.with("scope", text()).may("refresh_token", text()).may("id_token", text());
+    it.says("`grant_type` is `authorization_code`, `refresh_token` or `client_credentials`.")
+        .form(client_auth::form(
+            form.may("refresh_token", text()).for_example(json!({ "grant_type": "client_credentials" })),
+        ))
+        .gives(200, tokens.named("Tokens"))
+        .refuses(&[400, 401])
 }
 
 #[cfg(test)]

@@ -12,6 +12,10 @@ use serde_json::{Value, json};
 
 use crate::{
     app::App,
+    openapi::{
+        Description,
+        shape::{object, text},
+    },
     peer::{self, Peer},
     protocol::{
         cors,
@@ -149,4 +153,13 @@ impl IntoResponse for Refusal {
         }
         response
     }
+}
+
+pub(super) fn describe_get(it: Description) -> Description {
+    let claims = object().with("sub", text()).may("preferred_username", text()).may("name", text());
+    it.gives(200, claims.may("email", text()).named("Claims")).refuses(&[400, 401, 403])
+}
+
+pub(super) fn describe_form(it: Description) -> Description {
+    describe_get(it.form_if_any(object().may("access_token", text()).open()))
 }

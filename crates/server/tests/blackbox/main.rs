@@ -2,6 +2,7 @@
 
 mod application;
 mod clients;
+mod openapi;
 mod others_access;
 mod parts;
 mod person;

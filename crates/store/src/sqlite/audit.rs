@@ -1,9 +1,64 @@
 //! The audit trail in its table: where it ends, and how its beginning is forgotten.
 
-use rescind_ledger::{AuditHead, ForgottenAudit, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
+use rescind_ledger::{AuditHead, AuditRecord, ForgottenAudit, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use super::cells::Cells;
+
+/// The records of one transaction. They are written together when it commits: a statement for each would cost an order as much as
+/// its entry does.
+#[derive(Default)]
+pub(super) struct Waiting {
+    records: Vec<AuditRecord>,
+    before_job: usize,
+}
+
+/// How many records one statement writes.
+const TOGETHER: usize = 16;
+
+impl Waiting {
+    pub(super) fn begin_job(&mut self) {
+        self.before_job = self.records.len();
+    }
+
+    pub(super) fn undo_job(&mut self) {
+        self.records.truncate(self.before_job);
+    }
+
+    pub(super) fn push(&mut self, record: AuditRecord) {
+        self.records.push(record);
+    }
+
+    /// The last of them.
+    pub(super) fn head(&self) -> Option<AuditHead> {
+        self.records.last().map(|record| AuditHead { seq: record.seq, hash: record.hash })
+    }
+
+    pub(super) fn write(self, connection: &Connection) -> rusqlite::Result<()> {
+        let several =
+            format!("INSERT INTO audit (seq, at, body, hash) VALUES {}", ["(?, ?, ?, ?)"; TOGETHER].join(", "));
+        for records in self.records.chunks(TOGETHER) {
+            if records.len() == TOGETHER {
+                insert(&mut *connection.prepare_cached(&several)?, records)?;
+                continue;
+            }
+            let mut one = connection.prepare_cached("INSERT INTO audit (seq, at, body, hash) VALUES (?, ?, ?, ?)")?;
+            records.iter().try_for_each(|record| insert(&mut one, std::slice::from_ref(record)))?;
+        }
+        Ok(())
+    }
+}
+
+fn insert(statement: &mut Statement<'_>, records: &[AuditRecord]) -> rusqlite::Result<()> {
+    for (place, record) in records.iter().enumerate() {
+        let first = place * 4;
+        statement.raw_bind_parameter(first + 1, record.seq.cast_signed())?;
+        statement.raw_bind_parameter(first + 2, record.at.0)?;
+        statement.raw_bind_parameter(first + 3, &record.body)?;
+        statement.raw_bind_parameter(first + 4, record.hash.0)?;
+    }
+    statement.raw_execute().map(drop)
+}
 
 /// The last record there is; where the chain begins if there is none.
 pub(super) fn head(connection: &Connection) -> rusqlite::Result<AuditHead> {

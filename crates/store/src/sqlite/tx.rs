@@ -26,6 +26,8 @@ pub(super) struct SqliteTx<'c> {
     began: Mark,
     head: Position,
     head_before_job: Position,
+    /// Audit records that are written with the commit.
+    audit: audit::Waiting,
     /// Why nothing more can be done. SQLite may have rolled back by itself, and what came after would stand alone.
     poison: Option<String>,
 }
@@ -34,8 +36,8 @@ impl<'c> SqliteTx<'c> {
     pub(super) fn begin(connection: &'c Connection) -> Result<Self, StoreError> {
         connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([])).within("transaction")?;
         let started = Mark { head: Position::START, commits: 0 };
-        let mut tx =
-            Self { connection, began: started, head: started.head, head_before_job: started.head, poison: None };
+        let (head, audit) = (started.head, audit::Waiting::default());
+        let mut tx = Self { connection, began: started, head, head_before_job: head, audit, poison: None };
         tx.began = mark_of(connection)?;
         tx.head = tx.began.head;
         tx.head_before_job = tx.head;
@@ -43,6 +45,8 @@ impl<'c> SqliteTx<'c> {
     }
 
     pub(super) fn commit(mut self) -> Result<Mark, StoreError> {
+        let waiting = std::mem::take(&mut self.audit);
+        self.attempt("audit", |connection| waiting.write(connection))?;
         if self.head != self.began.head {
             self.write_head()?;
         }
@@ -121,6 +125,7 @@ fn json<T: Serialize + ?Sized>(table: &'static str, value: &T) -> Result<String,
 impl Tx for SqliteTx<'_> {
     fn begin_job(&mut self) -> Result<(), StoreError> {
         self.head_before_job = self.head;
+        self.audit.begin_job();
         self.execute("transaction", "SAVEPOINT job", []).map(drop)
     }
 
@@ -130,6 +135,7 @@ impl Tx for SqliteTx<'_> {
 
     fn undo_job(&mut self) -> Result<(), StoreError> {
         self.head = self.head_before_job;
+        self.audit.undo_job();
         self.execute("transaction", "ROLLBACK TO job", [])?;
         self.execute("transaction", "RELEASE job", []).map(drop)
     }
@@ -175,14 +181,13 @@ impl Tx for SqliteTx<'_> {
     }
 
     fn audit_head(&mut self) -> Result<AuditHead, StoreError> {
-        self.attempt("audit", audit::head)
+        let waiting = self.audit.head();
+        waiting.map_or_else(|| self.attempt("audit", audit::head), Ok)
     }
 
     fn append_audit(&mut self, record: &AuditRecord) -> Result<(), StoreError> {
-        self.insert::<AuditRecord>(
-            "INSERT INTO audit (seq, at, body, hash) VALUES (?1, ?2, ?3, ?4)",
-            params![record.seq.cast_signed(), record.at.0, record.body, record.hash.0],
-        )
+        self.audit.push(record.clone());
+        Ok(())
     }
 
     fn put_signed_head(&mut self, signed: &SignedHead) -> Result<(), StoreError> {

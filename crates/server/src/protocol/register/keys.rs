@@ -11,7 +11,7 @@ const PRIVATE_MEMBERS: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "k"];
 ///
 /// # Errors
 /// `invalid_client_metadata` if it is none, or if it holds a private key: that key is no secret any more.
-pub(super) fn validate_keys(value: &Value) -> Result<Value, ProtocolError> {
+pub fn validate_keys(value: &Value) -> Result<Value, ProtocolError> {
     let keys = value.get("keys").and_then(Value::as_array).filter(|keys| !keys.is_empty());
     let keys = keys.ok_or_else(|| wrong("jwks", "must be a JWK set with at least one key (RFC 7517 section 5)"))?;
     for key in keys {

@@ -1,13 +1,16 @@
 //! Client metadata (RFC 7591 section 2), read and checked as a whole.
 
 use rescind_ledger::{ClientAuthMethod, SigningAlgorithm};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::protocol::{
-    error::ProtocolError,
-    register::{
-        keys::{holds_a_certificate, validate_keys},
-        redirect::{validate_keys_uri, validate_redirect_uri},
+use crate::{
+    openapi::shape::{Members as Described, flag, free_object, list_of, maybe, name, object, one_of, text, words_of},
+    protocol::{
+        error::ProtocolError,
+        register::{
+            keys::{holds_a_certificate, validate_keys},
+            redirect::{validate_keys_uri, validate_redirect_uri},
+        },
     },
 };
 
@@ -132,6 +135,27 @@ impl Metadata {
         }
         Ok(())
     }
+}
+
+/// The members that are read, as [`Metadata::read`] takes them.
+pub(super) fn described() -> Described {
+    let (algorithms, texts) = (["ES256", "RS256"], || maybe(list_of(text())));
+    object()
+        .may("client_name", maybe(name()))
+        .may("token_endpoint_auth_method", maybe(words_of(&ClientAuthMethod::ALL)))
+        .may("redirect_uris", texts())
+        .may("post_logout_redirect_uris", texts())
+        .may("grant_types", maybe(list_of(one_of(&GRANT_TYPES))))
+        .may("response_types", maybe(list_of(one_of(&["code"]))))
+        .may("scope", maybe(name()))
+        .may("jwks", maybe(object().with("keys", list_of(free_object())).open()))
+        .may("jwks_uri", maybe(name()))
+        .may("tls_client_auth_subject_dn", maybe(name()))
+        .may("tls_client_auth_san_dns", maybe(name()))
+        .may("id_token_signed_response_alg", maybe(one_of(&algorithms)))
+        .may("introspection_signed_response_alg", maybe(one_of(&algorithms)))
+        .may("require_pushed_authorization_requests", maybe(flag()))
+        .for_example(json!({ "client_name": "Portal", "redirect_uris": ["https://portal.example/callback"] }))
 }
 
 /// A complaint about one member.

@@ -3,6 +3,7 @@
 
 mod answer;
 mod caller;
+mod described;
 pub mod quota;
 mod revoked_sris;
 mod sessions;
@@ -14,15 +15,16 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{Request, State},
-    http::Method,
+    http::Method as Asked,
     response::{IntoResponse, Response},
     routing::any,
 };
 use rescind_ledger::{Client, Initiator};
 
-use crate::app::App;
+use crate::{app::App, endpoint::Verb as Method};
 use answer::Refusal;
 use caller::Received;
+pub use described::operations;
 
 /// The revocation list.
 pub const REVOKED_SRIS: &str = "/pf-ws/rest/sessionMgmt/revokedSris";
@@ -75,41 +77,41 @@ impl Permission {
 struct Place {
     base: &'static str,
     rest: &'static str,
-    method: &'static str,
+    method: Method,
     verb: Verb,
     /// What a refused method is told.
     allow: &'static str,
 }
 
-const fn place(base: &'static str, rest: &'static str, method: &'static str, verb: Verb) -> Place {
-    Place { base, rest, method, verb, allow: method }
+const fn place(base: &'static str, rest: &'static str, method: Method, verb: Verb) -> Place {
+    Place { base, rest, method, verb, allow: method.name() }
 }
 
 /// The list and its items are one resource to whoever is told what is allowed there.
-const fn on_list(rest: &'static str, method: &'static str, verb: Verb) -> Place {
+const fn on_list(rest: &'static str, method: Method, verb: Verb) -> Place {
     Place { allow: "GET, POST", ..place(REVOKED_SRIS, rest, method, verb) }
 }
 
 static PLACES: [Place; 13] = [
-    on_list("", "POST", Verb::AddToList),
-    on_list("/", "GET", Verb::Nothing),
-    on_list("/{sri}", "GET", Verb::AskTheList),
-    place(SESSIONS, "", "GET", Verb::Nothing),
-    place(SESSIONS, "/", "GET", Verb::Nothing),
-    place(SESSIONS, "/{sri}", "GET", Verb::ShowSession),
-    place(SESSIONS, "/{sri}/extend", "POST", Verb::ExtendSession),
-    place(SESSIONS, "/{sri}/revoke", "POST", Verb::RevokeSession),
-    place(SESSIONS, "/{sri}/authnSessions/{id}", "DELETE", Verb::DeleteAuthnSession),
-    place(USERS, "", "GET", Verb::Nothing),
-    place(USERS, "/", "GET", Verb::Nothing),
-    place(USERS, "/{key}", "GET", Verb::ShowUser),
-    place(USERS, "/{key}/revoke", "POST", Verb::RevokeUser),
+    on_list("", Method::Post, Verb::AddToList),
+    on_list("/", Method::Get, Verb::Nothing),
+    on_list("/{sri}", Method::Get, Verb::AskTheList),
+    place(SESSIONS, "", Method::Get, Verb::Nothing),
+    place(SESSIONS, "/", Method::Get, Verb::Nothing),
+    place(SESSIONS, "/{sri}", Method::Get, Verb::ShowSession),
+    place(SESSIONS, "/{sri}/extend", Method::Post, Verb::ExtendSession),
+    place(SESSIONS, "/{sri}/revoke", Method::Post, Verb::RevokeSession),
+    place(SESSIONS, "/{sri}/authnSessions/{id}", Method::Delete, Verb::DeleteAuthnSession),
+    place(USERS, "", Method::Get, Verb::Nothing),
+    place(USERS, "/", Method::Get, Verb::Nothing),
+    place(USERS, "/{key}", Method::Get, Verb::ShowUser),
+    place(USERS, "/{key}/revoke", Method::Post, Verb::RevokeUser),
 ];
 
 impl Place {
-    fn answers(&self, method: &Method) -> bool {
+    fn answers(&self, method: &Asked) -> bool {
         // RFC 9110 section 9.3.2: HEAD is GET without a body.
-        method.as_str() == self.method || (*method == Method::HEAD && self.method == "GET")
+        method.as_str() == self.method.name() || (*method == Asked::HEAD && self.method == Method::Get)
     }
 
     fn permission(&self) -> Permission {
@@ -154,7 +156,7 @@ async fn refuse(app: &App, place: &Place, client: Option<&Client>, why: Refusal)
     app.telemetry.count("rescind_requests_refused_total", &[("endpoint", "session_api"), ("error", why.result_id())]);
     if why.is_recorded() {
         let actor = client.map(|client| Initiator::Client(client.id.clone()));
-        let what = format!("{} {}{}", place.method, place.base, place.rest);
+        let what = format!("{} {}{}", place.method.name(), place.base, place.rest);
         if let Err(unrecorded) = app.audit_refusal(actor, &what, why.result_id()).await {
             return Refusal::from(unrecorded).into_response();
         }

@@ -147,3 +147,11 @@ async fn a_client_that_has_to_push_cannot_go_without() {
     let uri = request_uri(&push(&mut server, &[("redirect_uri", CALLBACK)]).await);
     assert!(ada.get("/authorize", &[("client_id", "shop"), ("request_uri", &uri)]).await.shows(SIGN_IN));
 }
+
+#[tokio::test]
+async fn a_form_that_does_not_say_who_asks_is_refused_and_not_sent_on() {
+    let stage = Stage::set().await;
+    let mut ada = Person::at(&stage);
+    assert_eq!(ada.post("/authorize", &parameters(&[("client_id", "")])).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(ada.post("/authorize", &parameters(&[])).await.status, StatusCode::SEE_OTHER);
+}
