@@ -9,7 +9,7 @@ pub struct JanssenPrefix(String);
 /// What is at the root whatever the issuer's path. A prefix below it would look as if it belonged there.
 const AT_ROOT: [&str; 4] = [".well-known", "healthz", "metrics", "readyz"];
 /// The first segments of what is below the issuer's path.
-const BELOW_ISSUER: [&str; 20] = [
+const BELOW_ISSUER: [&str; 21] = [
     "account",
     "admin",
     "assets",
@@ -28,6 +28,7 @@ const BELOW_ISSUER: [&str; 20] = [
     "revoke_session",
     "sign-in",
     "status_list",
+    "status_list_aggregation",
     "token",
     "userinfo",
 ];

@@ -116,6 +116,7 @@ async fn j24_what_is_switched_off_says_so_and_is_not_advertised() -> Result<()> 
         ("REVOKE_TOKEN", "revocation_endpoint"),
         ("REVOKE_SESSION", "session_revocation_endpoint"),
         ("GLOBAL_TOKEN_REVOCATION", "global_token_revocation_endpoint"),
+        ("STATUS_LIST", "status_list_aggregation_endpoint"),
     ] {
         for is_on in [false, true] {
             set(&server, flag, is_on).await?;
@@ -128,6 +129,10 @@ async fn j24_what_is_switched_off_says_so_and_is_not_advertised() -> Result<()> 
             let answer = match flag {
                 "REVOKE_TOKEN" => app.post(&format!("{PREFIX}/revoke"), &[("token", "unknown")]).await?,
                 "REVOKE_SESSION" => end_sessions(&desk).await?,
+                "STATUS_LIST" => {
+                    let url = format!("{}{PREFIX}/status_list_aggregation", server.issuer);
+                    Answer::of(server.http.get(url)).await?
+                }
                 _ => end_everything(&guard, "opaque", "nobody").await?,
             };
             if is_on {
