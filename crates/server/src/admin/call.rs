@@ -73,20 +73,6 @@ impl Call {
         self.id.as_deref().ok_or_else(Problem::no_route)
     }
 
-    /// What is asked, for the audit trail: the route with what stands in its path and query, which are names and never secrets.
-    pub(super) fn words(&self, route: &super::Route) -> String {
-        let path = route.path.replace("{id}", self.id.as_deref().map_or("{id}", unless_credential));
-        let mut words = format!("{} {}{path}", route.method.name(), super::BASE);
-        for (place, (name, value)) in self.query.iter().enumerate() {
-            words.push(if place == 0 { '?' } else { '&' });
-            words.push_str(unless_credential(name));
-            words.push('=');
-            words.push_str(unless_credential(value));
-        }
-        words.truncate(words.floor_char_boundary(MOST_WORDS));
-        words
-    }
-
     /// The body.
     pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         serde_json::from_slice(&self.body).map_err(|why| broken(&why))
@@ -114,6 +100,20 @@ impl Call {
         }
         Ok(Query { pairs: &self.query })
     }
+}
+
+/// What is asked, for the audit trail: the route with what stands in its path and query, which are names and never secrets.
+pub(super) fn words(route: &super::Route, id: Option<&str>, query: &str) -> String {
+    let path = route.path.replace("{id}", id.map_or("{id}", unless_credential));
+    let mut words = format!("{} {}{path}", route.method.name(), super::BASE);
+    for (place, (name, value)) in form_urlencoded::parse(query.as_bytes()).enumerate() {
+        words.push(if place == 0 { '?' } else { '&' });
+        words.push_str(unless_credential(&name));
+        words.push('=');
+        words.push_str(unless_credential(&value));
+    }
+    words.truncate(words.floor_char_boundary(MOST_WORDS));
+    words
 }
 
 /// Somebody may have put a token where a name belongs.

@@ -16,6 +16,7 @@ pub(super) async fn authorize(app: &App, access: Access, parts: &Parts) -> Resul
     let known = find_active(app, parts, token).await?.ok_or_else(Problem::bad_token)?;
     let record = known.view()?;
     let client = app.live.client(record.client).ok_or_else(Problem::bad_token)?;
+    origin::note_client(record.client);
     // A client that registered itself chose its own scopes; administration is given by an administrator. Nor does signing in
     // make anybody one: users have no roles yet, so a token about a user opens nothing here.
     let given = client.registration_hash.is_none() && record.user.is_none();
@@ -23,7 +24,6 @@ pub(super) async fn authorize(app: &App, access: Access, parts: &Parts) -> Resul
     if !allowed {
         return Err(Problem::missing_scope(access.scope()));
     }
-    origin::note_client(record.client);
     Ok(Initiator::Administrator(record.client.to_owned()))
 }
 

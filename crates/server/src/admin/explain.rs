@@ -3,7 +3,8 @@
 use axum::response::Response;
 use rescind_check::{Fault, Lineage};
 use rescind_ledger::{
-    AccessToken, Code, Grant, Hash, Inactive, Kind, Malformed, Position, Reads, RefreshToken, Target,
+    AccessToken, Action, AuditEvent, Code, Grant, Hash, Inactive, Kind, Malformed, Position, Reads, RefreshToken,
+    Target,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -54,7 +55,7 @@ enum Fate {
 
 pub(super) async fn explain(call: Call) -> Result<Response, Problem> {
     let Presented { token } = call.body()?;
-    let Some(found) = find(&call.app, token.trim()).await? else { return Ok(ok(&unknown(token.trim()))) };
+    let Some(found) = seen(&call, token.trim()).await? else { return Ok(ok(&unknown(token.trim()))) };
     let fate = found.fate(&call.app).await?;
     let (entries, fault) = causes(&call.app, &found).await?;
     Ok(ok(&json!({
@@ -68,11 +69,30 @@ pub(super) async fn explain(call: Call) -> Result<Response, Problem> {
     })))
 }
 
+/// Finds the token, and records whose it is before anything of it is shown.
+async fn seen(call: &Call, text: &str) -> Result<Option<Found>, Problem> {
+    let found = find(&call.app, text).await?;
+    let event = AuditEvent::new(Action::Read, Some(call.initiator.clone()), "unknown_token").about("a token");
+    let event = match &found {
+        Some(found) => {
+            let (client, user) = found.holder();
+            let note = user.map_or_else(
+                || format!("of the client {client}"),
+                |user| format!("of the user {user} at the client {client}"),
+            );
+            AuditEvent { outcome: "shown".to_owned(), ..event.on(found.target()).with_note(note) }
+        }
+        None => event,
+    };
+    call.app.audit(event).await?;
+    Ok(found)
+}
+
 /// What an API would hear, without the limits on who may know.
 pub(super) async fn introspect(call: Call) -> Result<Response, Problem> {
     let Presented { token } = call.body()?;
     let inactive = json!({ "active": false });
-    let Some(found) = find(&call.app, token.trim()).await? else { return Ok(ok(&inactive)) };
+    let Some(found) = seen(&call, token.trim()).await? else { return Ok(ok(&inactive)) };
     if found.fate(&call.app).await? != Fate::Alive {
         return Ok(ok(&inactive));
     }
@@ -110,6 +130,23 @@ fn unknown(text: &str) -> Value {
 }
 
 impl Found {
+    fn target(&self) -> Target {
+        match self {
+            Self::Access(token) => Target::Token { token: token.id.clone() },
+            Self::Refresh { grant, .. } => Target::Grant { grant: grant.id.clone() },
+            Self::Code { code, .. } => Target::Grant { grant: code.grant.id.clone() },
+        }
+    }
+
+    /// The client, and the user whom it is about.
+    fn holder(&self) -> (&str, Option<&str>) {
+        match self {
+            Self::Access(token) => (&token.client, token.user.as_deref()),
+            Self::Refresh { grant, .. } => (&grant.client, grant.user.as_deref()),
+            Self::Code { code, .. } => (&code.grant.client, code.grant.user.as_deref()),
+        }
+    }
+
     fn kind(&self) -> &'static str {
         match self {
             Self::Access(_) => "access_token",

@@ -203,20 +203,21 @@ async fn answer(
     request: Request,
 ) -> Response {
     let caller = parking_lot::Mutex::new(None);
+    let id = parameters.iter().next().map(|(_, value)| value.to_owned());
+    let asked = call::words(route, id.as_deref(), request.uri().query().unwrap_or_default());
     let outcome = async {
         let (parts, body) = request.into_parts();
         let initiator = initiator(&app, way, route.access, &parts).await?;
         *caller.lock() = Some(initiator.clone());
-        let id = parameters.iter().next().map(|(_, value)| value.to_owned());
         let call = Call::read(app.clone(), initiator, id, &parts, body).await?;
-        record(&app, route, &call).await?;
+        record(&app, route, &call, &asked).await?;
         (route.handler)(call).await
     };
     match outcome.await {
         Ok(response) => response,
         Err(problem) => {
             let who = caller.lock().take();
-            if let Err(why) = refused(&app, route, who, &problem).await {
+            if let Err(why) = refused(&app, &asked, who, &problem).await {
                 return Problem::from(why).into_response();
             }
             app.telemetry.count("rescind_requests_refused_total", &[("endpoint", "admin"), ("error", problem.code())]);
@@ -226,32 +227,32 @@ async fn answer(
 }
 
 /// Before anything is shown or changed: what cannot be recorded does not happen.
-async fn record(app: &App, route: &Route, call: &Call) -> Result<(), Problem> {
+async fn record(app: &App, route: &Route, call: &Call, asked: &str) -> Result<(), Problem> {
     let action = match route.recorded {
         Recorded::ByItself => return Ok(()),
         Recorded::Change => Action::Change,
         Recorded::Read => Action::Read,
     };
-    let event = AuditEvent::new(action, Some(call.initiator.clone()), "asked").about(call.words(route));
+    let event = AuditEvent::new(action, Some(call.initiator.clone()), "asked").about(asked);
     Ok(app.audit(event).await?)
 }
 
-/// What could not be read or found is no refusal; what was not allowed or not done is.
+/// Whatever an administrator asked for and did not get is a refusal; of strangers, what they were not allowed.
 async fn refused(
     app: &App,
-    route: &Route,
+    asked: &str,
     caller: Option<Initiator>,
     problem: &Problem,
 ) -> Result<(), rescind_ledger::LedgerError> {
-    let is_refusal = matches!(
-        problem.status(),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY
-    );
+    let status = problem.status();
+    let is_refusal = match &caller {
+        Some(_) => status.is_client_error(),
+        None => matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN),
+    };
     if !is_refusal {
         return Ok(());
     }
-    let what = format!("{} {BASE}{}", route.method.name(), route.path);
-    app.audit_refusal(caller, &what, problem.code()).await
+    app.audit_refusal(caller, asked, problem.code()).await
 }
 
 #[cfg(test)]

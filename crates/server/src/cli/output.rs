@@ -19,7 +19,7 @@ pub(super) fn list(globals: &Globals, answer: &Value, members: &[&str]) {
     for item in items {
         table.add_row(members.iter().map(|member| cell(member, item.get(member))));
     }
-    println!("{table}");
+    say(&table);
     if let Some(next) = answer.get("next").and_then(Value::as_str) {
         eprintln!("there are more: --cursor {next}");
     }
@@ -36,12 +36,22 @@ pub(super) fn record(globals: &Globals, answer: &Value) {
             table.add_row([name.replace('_', " "), cell(name, Some(value))]);
         }
     }
-    println!("{table}");
+    say(&table);
 }
 
 /// The answer itself.
 pub(super) fn json(answer: &Value) {
-    println!("{answer:#}");
+    say(&format_args!("{answer:#}"));
+}
+
+/// Whoever reads may have seen enough: that is no failure of ours.
+fn say(what: &dyn std::fmt::Display) {
+    use std::io::{ErrorKind, Write, stdout};
+    match writeln!(stdout(), "{what}") {
+        Err(why) if why.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        // Nowhere is left to say it.
+        _ => {}
+    }
 }
 
 fn empty_table() -> Table {

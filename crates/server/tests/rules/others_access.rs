@@ -111,7 +111,7 @@ async fn what_a_script_denies_silently_ends_nothing_for_the_unknown_too() {
     assert_eq!(end_everything(&house, "", "nobody").await, StatusCode::NO_CONTENT);
     assert!(matches!(house.authorize(&cookie, "web", &[("scope", "read")]).await, Went::Code(_)), "still signed in");
     let expected = [
-        told("script", "denied_silently", "session"),
+        told("script", "denied_silently", "subject"),
         told("script", "denied_silently", Value::Null),
         told("script", "denied_silently", "subject"),
         told("script", "denied_silently", Value::Null),

@@ -37,6 +37,8 @@ struct Checker {
     heads: u64,
     /// Heads whose keys are gone.
     by_old_keys: u64,
+    /// The record of the head that was kept elsewhere, if its signature is good.
+    kept: Option<u64>,
     faults: Vec<String>,
     notes: Vec<String>,
 }
@@ -51,13 +53,24 @@ struct Outcome {
 
 impl Checker {
     fn begin(trail: TrailCheck, keys: Option<KeySet>, issuer: Option<String>) -> Self {
-        Self { trail, keys, issuer, newest: None, heads: 0, by_old_keys: 0, faults: Vec::new(), notes: Vec::new() }
+        Self {
+            trail,
+            keys,
+            issuer,
+            newest: None,
+            heads: 0,
+            by_old_keys: 0,
+            kept: None,
+            faults: Vec::new(),
+            notes: Vec::new(),
+        }
     }
 
     fn vouch(&mut self, signed: &SignedHead, witness: String) {
         if let Some(keys) = &self.keys {
             let signature = check_signature(keys, signed, self.issuer.as_deref());
             match signature {
+                Signature::Good if witness == KEPT => self.kept = Some(signed.head.seq),
                 Signature::Good => {}
                 Signature::KeyUnknown => self.by_old_keys += 1,
                 Signature::Bad => self.faults.push(format!("the signature of {witness} is wrong")),
@@ -90,6 +103,14 @@ impl Checker {
             (None, _) => self.notes.push("signatures were not checked: name the keys with --jwks".to_owned()),
             (Some(_), Some((seq, Signature::Good))) => {
                 self.notes.push(format!("the newest head, of record {seq}, has a good signature"));
+            }
+            // Keys that were kept with a head are older than a rotation since.
+            (Some(_), Some((seq, Signature::KeyUnknown))) if self.kept.is_some() => {
+                let kept = self.kept.unwrap_or_default();
+                self.notes.push(format!(
+                    "the newest head, of record {seq}, is signed by a key that is not among those given: the good signature is \
+                     that of the kept head, of record {kept}"
+                ));
             }
             (Some(_), Some((seq, Signature::KeyUnknown))) => {
                 self.faults.push(format!("the newest head, of record {seq}, is signed by none of the keys"));

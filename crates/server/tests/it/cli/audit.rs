@@ -58,6 +58,9 @@ fn a_sound_trail_verifies_at_the_server_in_an_export_and_in_the_data_directory()
         let shown = verify_file(&world.host, &text, &[]).succeeded().stdout();
         assert!(shown.contains("signatures were not checked"), "{shown}");
     }
+    world.host.json(&["keys", "rotate"]);
+    let rotated = world.host.run(&[&["audit", "verify"], &witnesses[..]].concat()).succeeded().stdout();
+    assert!(rotated.contains("that of the kept head"), "a rotation of keys is no forgery: {rotated}");
     assert_eq!(world.host.run(&["audit", "verify", "--offline"]).code(), 1, "not while a server runs");
     world.host.stop();
     let last: Value = serde_json::from_str(&fs::read_to_string(world.host.path("data/audit-head")).unwrap()).unwrap();
