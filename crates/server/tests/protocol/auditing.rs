@@ -119,7 +119,10 @@ async fn the_admin_api_records_who_saw_and_changed_what_and_whom_it_turned_away(
         let record = record_of(&server, id).await?;
         assert_eq!((&record["action"], &record["outcome"]), (&json!("refusal"), &json!(outcome)), "{record}");
     }
-    assert_eq!(record_of(&server, "not-there").await?["action"], "read", "that somebody looked is told, not refused");
+    let not_there = records(&server, "correlation_id=not-there").await?;
+    let told: Vec<_> = not_there.iter().map(|record| (&record["action"], &record["outcome"])).collect();
+    assert_eq!(json!(told), json!([["refusal", "not_found"], ["read", "asked"]]), "what was asked, and that it failed");
+    assert!(not_there.iter().all(|record| record["what"] == "GET /admin/v1/users/nobody-of-that-name"));
     let local = |method: Method, path: &str, body: Value, id: &str| {
         let request = server.admin.request(method, format!("http://localhost/admin/v1{path}")).header(HEADER, id);
         Answer::of(request.json(&body))

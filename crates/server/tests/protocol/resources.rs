@@ -110,6 +110,7 @@ async fn a_jwt_has_the_claims_of_rfc_9068_and_does_not_tell_its_position() -> Re
         "scope",
         "session_bound",
         "sid",
+        "status",
         "sub",
     ];
     assert_eq!(names, expected);
