@@ -167,8 +167,8 @@ settings! {
         Form::Number { least: 1, most: 600, unit: SECONDS },
         "How long authorization codes live.";
     fruitless_revocations_per_minute: u32 = 600, "fruitlessRevocationsPerMinute",
-        Form::Number { least: 1, most: 1_000_000, unit: "calls" },
-        "How many calls of /revoke that end nothing a client may make a minute (a public one: from one address).";
+        Form::Number { least: 1, most: 1_000_000, unit: "tokens" },
+        "How many tokens a client may ask /revoke for in vain a minute (a public one: from one address).";
     global_token_revocation_attribute_formats: bool = false, "globalTokenRevocationAttributeFormats", Form::Switch,
         "/global-token-revocation also takes a user attribute as the format, as in {\"format\":\"mail\",\"id\":...}.";
     id_token_lifetime: Option<u32> = None, "idTokenLifetime", Form::Number { least: 1, most: DAY, unit: SECONDS },
