@@ -423,6 +423,7 @@ pub(super) struct RevokeArguments {
     #[arg(value_enum)]
     pub(super) kind: RevokeKind,
     /// Which one. A token is named by its id (`jti`); without one, its text is read from standard input or --file.
+    #[arg(allow_hyphen_values = true)]
     pub(super) id: Option<String>,
     /// Only what this client holds (with user or device).
     #[arg(long, value_name = "ID")]
@@ -453,6 +454,7 @@ pub(super) struct RevokeArguments {
 #[derive(Debug, Args)]
 pub(super) struct TokenArguments {
     /// The id (`jti`) of an access token; without it, the text of a token is read from standard input or --file.
+    #[arg(allow_hyphen_values = true)]
     pub(super) id: Option<String>,
     /// A file with the text of the token.
     #[arg(long, value_name = "FILE", conflicts_with = "id")]

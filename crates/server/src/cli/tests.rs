@@ -40,3 +40,14 @@ fn no_option_takes_a_secret_itself() {
         assert!(parsed(command).is_none(), "{command}");
     }
 }
+
+#[test]
+fn an_id_may_begin_with_a_hyphen_and_options_still_count() {
+    let Command::Revoke(order) = parsed("rescind revoke token -2x --preview").unwrap().command else {
+        panic!("another command");
+    };
+    assert_eq!((order.id.as_deref(), order.preview), (Some("-2x"), true));
+    let Command::Explain(token) = parsed("rescind explain -_x").unwrap().command else { panic!("another command") };
+    assert_eq!(token.id.as_deref(), Some("-_x"));
+    assert!(parsed("rescind revoke user ada --previw").is_none(), "a misspelt option is no id");
+}

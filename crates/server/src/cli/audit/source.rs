@@ -273,6 +273,13 @@ pub(super) fn head_beside_database(globals: &Globals) -> Result<Option<SignedHea
     Ok(Some(read_head(&text).context("the file `audit-head` in the data directory")?))
 }
 
+/// Whether a restore has put that head away, so that there may be none yet.
+pub(super) fn head_was_set_aside(globals: &Globals) -> Result<bool, Failure> {
+    let folder = std::fs::read_dir(data_dir(globals)?.path()).context("the data directory")?;
+    let mut names = folder.flatten().map(|file| file.file_name());
+    Ok(names.any(|name| name.to_string_lossy().starts_with("audit-head.before-")))
+}
+
 pub(super) fn read_head(text: &str) -> anyhow::Result<SignedHead> {
     let line: HeadLine = serde_json::from_str(text.trim()).context("not a head as `rescind audit head` prints it")?;
     Ok(line.read()?)

@@ -19,7 +19,7 @@ use super::{
     },
     VerifyArguments,
     export::FirstLine,
-    source::{Begin, Source, head_beside_database, key_set, read_head},
+    source::{Begin, Source, head_beside_database, head_was_set_aside, key_set, read_head},
 };
 use crate::audit::{
     heads::{Signature, check_signature},
@@ -227,6 +227,11 @@ async fn check_source(
     if globals.server.is_none() {
         match head_beside_database(globals)? {
             Some(signed) => checker.vouch(&signed, "the file `audit-head`".to_owned()),
+            None if newest.is_some() && !head_was_set_aside(globals)? => checker.faults.push(
+                "heads were signed, but the file `audit-head` beside the database is gone: an end that was cut off with it \
+                 would not be seen"
+                    .to_owned(),
+            ),
             None => checker.notes.push("there is no file `audit-head` beside the database".to_owned()),
         }
     }

@@ -180,6 +180,11 @@ fn what_is_done_to_records_and_entries_in_the_database_is_found() {
         assert!(found.contains(told), "{sql}: {found}");
         fs::write(&database, &sound).unwrap();
     }
+    let head = world.host.path("data/audit-head");
+    let kept = fs::read(&head).unwrap();
+    fs::remove_file(&head).unwrap();
+    assert!(offline(&world.host).contains("FAULT heads were signed, but the file `audit-head`"));
+    fs::write(&head, kept).unwrap();
     // Whoever moves the beginning and takes care that the rest fits still has to account for what is gone.
     tamper(
         &world.host,
