@@ -32,7 +32,7 @@ const EXAMPLES: &str = "20";
 
 /// Operations that need what no request made from a description can have, each with the reason. Their refusals are looked
 /// at like all others; other tests see them succeed.
-const NEVER_SUCCEED: [(&str, &str); 11] = [
+const NEVER_SUCCEED: [(&str, &str); 9] = [
     ("POST /sign-in", "the form is bound to a browser and a page of ours"),
     ("POST /consent", "the form is bound to a browser and a page of ours"),
     ("POST /account/end", "the form is bound to a browser and a page of ours"),
@@ -42,12 +42,16 @@ const NEVER_SUCCEED: [(&str, &str); 11] = [
     ),
     ("GET /status_list", "it only says that a list has an id"),
     ("POST /status_list", "it only says that a list has an id"),
-    ("GET /jans-auth/restv1/status_list", "it only says that a list has an id"),
-    ("POST /jans-auth/restv1/status_list", "it only says that a list has an id"),
     ("GET /status_list/{id}", "there is a list only where an API wants JWTs"),
     ("POST /status_list/{id}", "there is a list only where an API wants JWTs"),
     ("GET /openapi.json", "schemathesis reads it, and makes no calls to it"),
 ];
+
+/// What succeeds only by luck, since it takes an optional parameter with the one right value.
+const MAY_SUCCEED: [&str; 2] = ["GET /authorize", "POST /authorize"];
+
+/// Where the same handlers are once more: that they succeed is seen at their own paths.
+const COPIES: &str = "/jans-auth/restv1/";
 
 #[tokio::test]
 async fn every_endpoint_answers_as_its_description_says() -> Result<()> {
@@ -90,7 +94,8 @@ async fn every_operation_succeeded(server: &Server, seen: &str) -> Result<()> {
             let statuses = seen.get(&name).cloned().unwrap_or_default();
             let succeeded = statuses.keys().any(|status| status.starts_with(['2', '3']));
             let is_listed = NEVER_SUCCEED.iter().any(|(listed, _)| *listed == name);
-            assert!(succeeded != is_listed, "{name} answered {statuses:?}");
+            let is_open = MAY_SUCCEED.contains(&name.as_str()) || path.starts_with(COPIES);
+            assert!(succeeded != is_listed || is_open, "{name} answered {statuses:?}");
         }
     }
     Ok(())
