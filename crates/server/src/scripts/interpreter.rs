@@ -66,6 +66,14 @@ impl Interpreter {
         Self { engine, watch, deadline }
     }
 
+    /// One for scripts that are done in a moment, on whatever stack there is left: it gives up early.
+    #[must_use]
+    pub fn brief(watch: Watch) -> Self {
+        let mut interpreter = Self::new(watch);
+        interpreter.engine.set_max_operations(2000).set_max_call_levels(4);
+        interpreter
+    }
+
     /// Asks a script about an event.
     pub fn run(&self, script: &Compiled, event: &Arc<Event>, time: Duration) -> Result<Answer, Failure> {
         self.deadline.store(nanos((self.watch)().saturating_add(time)), Ordering::Relaxed);

@@ -118,7 +118,8 @@ async fn whoever_finds_no_place_in_the_workshop_is_told_so() {
     let scripts = shelf(vec![script("a", "allow()")]);
     let slow = tokio::spawn({
         let (workshop, scripts) = (workshop.clone(), scripts.clone());
-        async move { workshop.ask(&scripts, vec![event()], ISSUER, REFUSE).await }
+        // So many that they are not run on the spot.
+        async move { workshop.ask(&scripts, vec![event(); 9], ISSUER, REFUSE).await }
     });
     tokio::task::yield_now().await;
     let crowded = alone(workshop.ask(&scripts, vec![event()], ISSUER, REFUSE).await);
@@ -126,7 +127,17 @@ async fn whoever_finds_no_place_in_the_workshop_is_told_so() {
     let all_the_same = alone(workshop.ask(&scripts, vec![event()], ISSUER, GO_ON).await);
     assert_eq!(all_the_same.fate, Fate::Failed, "whoever makes the server busy does not get past a script");
     tokio::task::spawn_blocking(move || held.wait()).await.unwrap();
-    assert_eq!(alone(slow.await.unwrap()).fate, Fate::Allowed(event().target));
+    assert!(slow.await.unwrap().iter().all(|ruling| ruling.fate == Fate::Allowed(event().target)));
+}
+
+#[tokio::test]
+async fn a_script_that_takes_more_than_a_moment_is_asked_anew_where_it_may() {
+    let workshop = Arc::new(Workshop::new(still(), 1, TIME));
+    let long = shelf(vec![script("long", "let n = 0; while n < 5000 { n += 1; } deny()")]);
+    assert_eq!(alone(workshop.ask(&long, vec![event()], ISSUER, REFUSE).await).fate, Fate::DeniedSilently);
+    let deep = "fn f(n) { if n == 0 { deny() } else { f(n - 1) } } fn revoke(event) { f(6) }";
+    let deep = shelf(vec![Arc::new(Script { source: deep.into(), ..(*script("deep", "allow()")).clone() })]);
+    assert_eq!(alone(workshop.ask(&deep, vec![event()], ISSUER, REFUSE).await).fate, Fate::DeniedSilently);
 }
 
 proptest! {
