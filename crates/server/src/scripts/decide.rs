@@ -68,14 +68,6 @@ impl Permission {
     pub fn record(&self, door: &mut Door<'_>) -> Result<(), LedgerError> {
         self.records.iter().try_for_each(|record| door.record(record))
     }
-
-    /// The same where nothing else is to be written.
-    pub async fn keep(self, app: &App) -> Result<(), LedgerError> {
-        if self.records.is_empty() {
-            return Ok(());
-        }
-        app.submit(Lane::Ending, move |door| self.record(door)).await
-    }
 }
 
 /// Asks the scripts in force about one revocation.
