@@ -14,7 +14,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use url::{Host, Url};
 
-pub use account::{Account, AccountEnd, AccountEnded, Closing, Moment, OwnApplication, OwnSession, Permission};
+pub use account::{
+    Account, AccountEnd, AccountEnded, Closing, Moment, NewPassword, OwnApplication, OwnSession, PasswordSet,
+    Permission,
+};
 pub use assets::assets;
 
 /// Whose pages these are.
