@@ -197,6 +197,39 @@ pub(super) enum UserCommand {
         email: Option<String>,
         #[arg(long)]
         display_name: Option<String>,
+        /// What the user may do as an administrator: viewer, revoker or administrator.
+        #[arg(long, value_name = "ROLE")]
+        role: Option<String>,
+        /// What a provisioning system calls the user.
+        #[arg(long, value_name = "ID")]
+        external_id: Option<String>,
+        #[command(flatten)]
+        password: PasswordArguments,
+    },
+    /// Adds and changes users by a file; what it does not say stays as it is.
+    Import(super::user_import::ImportArguments),
+    /// Lets a user sign in again. What was ended stays ended.
+    Enable {
+        /// An id or user name.
+        user: String,
+    },
+    /// Keeps a user from signing in, and ends everything the user holds.
+    Disable {
+        /// An id or user name.
+        user: String,
+    },
+    /// Gives a user another user name, and ends everything the user holds.
+    Rename {
+        /// An id or user name.
+        user: String,
+        /// The new user name.
+        name: String,
+    },
+    /// Gives a user a new password, and ends everything the user holds; without an option, asks for one on a terminal, or else makes one
+    /// and prints it.
+    Password {
+        /// An id or user name.
+        user: String,
         #[command(flatten)]
         password: PasswordArguments,
     },
@@ -220,6 +253,12 @@ pub(super) enum UserCommand {
         email: Option<String>,
         #[arg(long)]
         display_name: Option<String>,
+        /// What the user may do as an administrator: viewer, revoker, administrator or none.
+        #[arg(long, value_name = "ROLE")]
+        role: Option<String>,
+        /// What a provisioning system calls the user.
+        #[arg(long, value_name = "ID")]
+        external_id: Option<String>,
         #[command(flatten)]
         password: PasswordArguments,
     },

@@ -64,40 +64,54 @@ async fn list(
 
 pub(super) async fn user(globals: &Globals, server: &Connection, command: UserCommand) -> Result<(), Failure> {
     let answer = match command {
-        UserCommand::Add { name, email, display_name, password } => {
+        UserCommand::Import(arguments) => return super::user_import::run(globals, server, arguments).await,
+        UserCommand::Add { name, email, display_name, role, external_id, password } => {
             let password = input::new_password(&password)?;
             let body = Members::default()
                 .with("user_name", Some(name))
                 .with("email", email)
                 .with("display_name", display_name)
+                .with("role", role)
+                .with("external_id", external_id)
                 .with("password", Some(password.text.as_str()));
-            let mut answer = server.post("/users", &Value::Object(body.0)).await?;
-            if let Some(object) = answer.as_object_mut().filter(|_| password.made_up) {
-                object.insert("password".to_owned(), json!(password.text.as_str()));
-            }
-            answer
+            password.told(server.post("/users", &Value::Object(body.0)).await?)
         }
         UserCommand::List(page) => {
-            let columns = ["id", "user_name", "email", "display_name", "enabled", "created_at"];
+            let columns = ["id", "user_name", "email", "display_name", "enabled", "role", "created_at"];
             return list(globals, server, "/users", &page, &columns).await;
         }
-        UserCommand::Show { user } => server.get(&format!("/users/{}", part(&user)), &[]).await?,
-        UserCommand::Set { user, switch, rename, email, display_name, password } => {
+        UserCommand::Show { user } => server.get(&user_path(&user), &[]).await?,
+        UserCommand::Enable { user } => change_user(server, &user, json!({ "enabled": true })).await?,
+        UserCommand::Disable { user } => change_user(server, &user, json!({ "enabled": false })).await?,
+        UserCommand::Rename { user, name } => change_user(server, &user, json!({ "user_name": name })).await?,
+        UserCommand::Password { user, password } => {
+            let password = input::new_password(&password)?;
+            password.told(change_user(server, &user, json!({ "password": password.text.as_str() })).await?)
+        }
+        UserCommand::Set { user, switch, rename, email, display_name, role, external_id, password } => {
             let password = input::password(&password)?;
             let body = Members::default()
                 .with_switch(&switch)
                 .with("user_name", rename)
                 .with("email", email)
                 .with("display_name", display_name)
+                .with("role", role.map(|role| if role == "none" { Value::Null } else { role.into() }))
+                .with("external_id", external_id)
                 .with("password", password.as_ref().map(|text| text.as_str()));
-            server.send(Method::PATCH, &format!("/users/{}", part(&user)), &[], Some(&body.changes()?)).await?
+            change_user(server, &user, body.changes()?).await?
         }
-        UserCommand::Remove { user } => {
-            server.send(Method::DELETE, &format!("/users/{}", part(&user)), &[], None).await?
-        }
+        UserCommand::Remove { user } => server.send(Method::DELETE, &user_path(&user), &[], None).await?,
     };
     output::record(globals, &answer);
     Ok(())
+}
+
+fn user_path(user: &str) -> String {
+    format!("/users/{}", part(user))
+}
+
+async fn change_user(server: &Connection, user: &str, body: Value) -> Result<Value, Failure> {
+    server.send(Method::PATCH, &user_path(user), &[], Some(&body)).await
 }
 
 pub(super) async fn client(globals: &Globals, server: &Connection, command: ClientCommand) -> Result<(), Failure> {

@@ -16,6 +16,7 @@ mod script;
 pub mod serve;
 mod sessions;
 mod settings;
+mod user_import;
 
 use std::{ffi::OsString, process::ExitCode};
 

@@ -6,6 +6,7 @@ mod audit;
 mod commands;
 mod endings;
 mod scripts;
+mod users;
 mod world;
 
 use std::{
@@ -75,6 +76,11 @@ impl Host {
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// The path of one of its files, as a command takes it.
+    fn file(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
     }
 
     fn issuer(&self) -> String {
