@@ -40,6 +40,7 @@ use crate::{
     openapi::{Description, Operation, Security},
 };
 use call::{Call, Handler};
+use caller::Caller;
 use problem::Problem;
 
 pub use routes::ROUTES;
@@ -192,16 +193,19 @@ fn refuse(
         let app = app.clone();
         Box::pin(async move {
             let (parts, _) = request.into_parts();
-            let refused = initiator(&app, way, Access::Read, &parts).await.err();
+            let refused = match identify(&app, way, &parts).await {
+                Ok(caller) => caller.may(Access::Read).err(),
+                Err(problem) => Some(problem),
+            };
             refused.unwrap_or_else(why).into_response()
         })
     }
 }
 
-async fn initiator(app: &App, way: Way, access: Access, parts: &Parts) -> Result<Initiator, Problem> {
+async fn identify(app: &App, way: Way, parts: &Parts) -> Result<Caller, Problem> {
     match way {
-        Way::Local => Ok(Initiator::Administrator("local".to_owned())),
-        Way::Network => caller::authorize(app, access, parts).await,
+        Way::Local => Ok(Caller::local()),
+        Way::Network => caller::identify(app, parts).await,
     }
 }
 
@@ -217,8 +221,10 @@ async fn answer(
     let asked = call::words(route, id.as_deref(), request.uri().query().unwrap_or_default());
     let outcome = async {
         let (parts, body) = request.into_parts();
-        let initiator = initiator(&app, way, route.access, &parts).await?;
+        let known = identify(&app, way, &parts).await?;
+        let initiator = known.initiator.clone();
         *caller.lock() = Some(initiator.clone());
+        known.may(route.access)?;
         let call = Call::read(app.clone(), initiator, id, &parts, body).await?;
         record(&app, route, &call, &asked).await?;
         (route.handler)(call).await

@@ -24,6 +24,7 @@ mod codes;
 mod devices;
 mod discovery;
 mod endings;
+mod entrust;
 mod fetched_keys;
 mod global_token_revocation;
 mod introspection;

@@ -163,7 +163,7 @@ mod tests {
             ("user_name,email\n,ada@example.org\n", "line 2: `user_name` is missing"),
             ("user_name\nada\nADA\n", "2 and 3: the same user_name"),
             ("user_name,external_id\nada,7\nbob,7\n", "2 and 3: the same external_id"),
-            ("user_name,email\nada\n", "unequal length"),
+            ("user_name,email\nada\n", "line: 2"),
             ("[{}]", "user 1: `user_name` is missing"),
             (r#"[{"user_name":"ada","planet":1}]"#, "user 1: unknown member `planet`"),
             (r#"[{"user_name":"ada","enabled":"yes"}]"#, "user 1: the value of `enabled` does not fit"),
