@@ -149,6 +149,8 @@ pub struct AuditBody {
     pub what: Option<String>,
     pub target: Option<Target>,
     pub reason: Option<Reason>,
+    /// The condition of an order: ends only what descends from an authentication before this moment.
+    pub before: Option<Timestamp>,
     pub outcome: String,
     pub position: Option<String>,
     pub note: Option<String>,
@@ -195,6 +197,8 @@ struct Body<'a> {
     target: Option<&'a Target>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Timestamp>,
     outcome: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<String>,
@@ -222,6 +226,7 @@ impl Door<'_> {
             what: event.what.as_deref(),
             target: event.target.as_ref(),
             reason: event.reason,
+            before: None,
             outcome: &event.outcome,
             position: event.position.map(|position| position.to_string()),
             note: event.note.as_deref(),
@@ -241,6 +246,7 @@ impl Door<'_> {
             what: None,
             target: Some(&order.target),
             reason: Some(order.reason),
+            before: order.before,
             outcome: if ended.fresh { ENDED } else { "already_ended" },
             position: Some(ended.position.to_string()),
             note: order.note.as_deref(),
@@ -330,6 +336,7 @@ mod tests {
             what: None,
             target: Some(&target),
             reason: Some(Reason::Logout),
+            before: Some(Timestamp(4000)),
             outcome: ENDED,
             position: Some("1-2".to_owned()),
             note: Some("a \"note\"\n"),
@@ -339,8 +346,8 @@ mod tests {
         };
         let read: AuditBody = serde_json::from_str(&as_json(&body).unwrap()).unwrap();
         assert_eq!(
-            (read.seq, read.at, &read.target, read.reason),
-            (7, Timestamp(5), &Some(target.clone()), body.reason)
+            (read.seq, read.at, &read.target, read.reason, read.before),
+            (7, Timestamp(5), &Some(target.clone()), body.reason, body.before)
         );
         assert_eq!((read.note.as_deref(), read.ip, read.ended_at()), (body.note, body.ip, Some("1-2")));
         assert_eq!(AuditBody { outcome: "already_ended".to_owned(), ..read.clone() }.ended_at(), None);
@@ -360,6 +367,7 @@ mod tests {
             what: None,
             target: None,
             reason: None,
+            before: None,
             outcome: "x",
             position: None,
             note: Some(&note),

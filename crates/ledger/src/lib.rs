@@ -47,9 +47,11 @@ pub use forget::{HorizonFact, Sweep, horizon_in_force};
 pub use issue::{Minted, SignIn, TimedOut};
 pub use lifecycle::{LifecycleRule, OwnPassword, PasswordChanged, UserChange};
 pub use live::{Live, Startup};
-pub use order::{Initiator, Order, Reason, UnknownReason};
+pub use order::{Initiator, Order, Reason, UnknownReason, check_condition};
 pub use origin::Origin;
-pub use port::{CredentialOwner, Filter, ForgottenAudit, Mark, Marker, Page, Reads, Store, StoreError, Swept, Tx, Use};
+pub use port::{
+    CredentialOwner, Filter, ForgottenAudit, KeyedOrder, Mark, Marker, Page, Reads, Store, StoreError, Swept, Tx, Use,
+};
 pub use records::{
     AccessToken, Api, Authentication, Client, ClientAuthMethod, Code, Consent, Device, Grant, PushedRequest,
     RefreshBinding, RefreshToken, Rotation, Sealed, Session, SigningAlgorithm, TokenFormat, User,

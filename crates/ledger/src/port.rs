@@ -49,7 +49,7 @@ pub trait Tx {
 
     /// Appends an entry and its outbox row. Only [`crate::Door::end`] calls it.
     fn append(&mut self, entry: &Entry) -> Result<(), StoreError>;
-    fn find_idempotent(&mut self, initiator: &Initiator, key: &str) -> Result<Option<(Position, Target)>, StoreError>;
+    fn find_idempotent(&mut self, initiator: &Initiator, key: &str) -> Result<Option<KeyedOrder>, StoreError>;
     fn remember_idempotent(&mut self, entry: &Entry, key: &str) -> Result<(), StoreError>;
 
     /// The last record of the audit trail, as of this very point of the transaction.
@@ -197,6 +197,15 @@ pub struct Filter {
     pub live_at: Option<Timestamp>,
 }
 
+/// What was ordered under an idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyedOrder {
+    /// Where its entry stands.
+    pub position: Position,
+    pub target: Target,
+    pub before: Option<Timestamp>,
+}
+
 /// Whose a credential is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialOwner {
@@ -205,6 +214,8 @@ pub struct CredentialOwner {
     pub user: Option<String>,
     pub scope: String,
     pub position: Position,
+    /// When the authentication was from which it descends, or when it was issued if there was none.
+    pub root_time: Timestamp,
     pub expires_at: Timestamp,
 }
 

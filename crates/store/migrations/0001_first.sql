@@ -32,6 +32,8 @@ CREATE TABLE entries (
     reason     TEXT    NOT NULL,
     initiator  TEXT    NOT NULL,
     note       TEXT,
+    -- Ends only what descends from an authentication before this, if it is conditioned.
+    issued_before  INTEGER,
     PRIMARY KEY (epoch, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX entries_by_time ON entries (time);
@@ -75,6 +77,7 @@ CREATE TABLE idempotency (
     epoch      INTEGER NOT NULL,
     seq        INTEGER NOT NULL,
     target     TEXT    NOT NULL,
+    issued_before  INTEGER,
     at         INTEGER NOT NULL,
     PRIMARY KEY (initiator, key)
 ) STRICT, WITHOUT ROWID;
@@ -199,6 +202,8 @@ CREATE TABLE consents (
     audiences   TEXT    NOT NULL,
     epoch       INTEGER NOT NULL,
     seq         INTEGER NOT NULL,
+    -- Of the sign-in it was given in.
+    auth_time   INTEGER NOT NULL,
     at          INTEGER NOT NULL,
     expires_at  INTEGER NOT NULL
 ) STRICT;
@@ -316,7 +321,7 @@ CREATE INDEX status_lists_by_expiry ON status_lists (expires_at);
 CREATE TABLE status_references (
     list     INTEGER NOT NULL,
     idx      INTEGER NOT NULL,
-    -- The token's lineage, its stamp and when it was issued, in one piece.
+    -- The token's lineage, its stamp, its root time and when it was issued, in one piece.
     lineage  BLOB    NOT NULL,
     PRIMARY KEY (list, idx)
 ) STRICT, WITHOUT ROWID;
@@ -332,6 +337,7 @@ CREATE TABLE logout_status_jwts (
     key_id      TEXT    NOT NULL,
     epoch       INTEGER NOT NULL,
     seq         INTEGER NOT NULL,
+    auth_time   INTEGER NOT NULL,
     issued_at   INTEGER NOT NULL,
     expires_at  INTEGER NOT NULL,
     list        TEXT    NOT NULL,

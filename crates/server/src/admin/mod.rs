@@ -1,5 +1,6 @@
 //! The admin API, `/admin/v1`: one table of routes, from which the router is built. What is not in it is refused.
 
+mod aim;
 mod apis;
 mod audit;
 mod call;
@@ -10,6 +11,7 @@ mod entries;
 mod explain;
 mod keys;
 mod listings;
+mod moment;
 mod preview;
 pub mod problem;
 mod registration_tokens;

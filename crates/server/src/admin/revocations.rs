@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::{
     call::Call,
-    keys,
+    keys, moment,
     problem::Problem,
     target::{self, Named},
 };
@@ -18,14 +18,14 @@ use crate::{
     app::App,
     openapi::{
         Description,
-        shape::{flag, inline, moment, object, of, position, text, words_of},
+        shape::{self, flag, inline, maybe, object, of, position, text, words_of},
     },
     protocol::error::json_response,
 };
 
 /// The body of an order.
 #[derive(Deserialize, ToSchema)]
-#[schema(as = NewRevocation, examples(json!({ "target": { "kind": "user", "user": "ada" }, "reason": "left_company" }), json!({ "target": { "kind": "everything" } })))]
+#[schema(as = NewRevocation, examples(json!({ "target": { "kind": "user", "user": "ada" }, "reason": "left_company" }), json!({ "target": { "kind": "client", "client": "portal" }, "before": "2026-01-31T12:00:00Z" }), json!({ "target": { "kind": "everything" } })))]
 #[serde(deny_unknown_fields)]
 struct OrderForm {
     target: Named,
@@ -33,6 +33,15 @@ struct OrderForm {
     #[schema(schema_with = reasons)]
     reason: String,
     note: Option<String>,
+    /// Ends only what descends from a sign-in before this time (of what a client got by itself: what was issued before). For a
+    /// user, client, API, device, a pair of these, and everything.
+    #[serde(default, deserialize_with = "target::given")]
+    #[schema(schema_with = moments)]
+    before: Option<String>,
+}
+
+fn moments() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    inline(moment::written())
 }
 
 pub(super) fn reasons() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
@@ -43,7 +52,8 @@ pub(super) fn describe(it: Description) -> Description {
     let key = "Two orders of one caller with one key are one order.";
     let taken = || {
         let taken = object().with("position", position()).with("fresh", flag()).with("target", target::shown());
-        taken.with("reason", text()).with("time", moment()).named("Revocation")
+        let taken = taken.with("reason", text()).with("before", maybe(shape::moment()));
+        taken.with("time", shape::moment()).named("Revocation")
     };
     let it = it.says("201 if the order wrote an entry, 200 if one stood already.");
     let it = it.header("Idempotency-Key", text(), key).json(of::<OrderForm>());
@@ -63,6 +73,7 @@ pub(super) fn read_reason(code: &str) -> Result<Reason, Problem> {
 pub(super) async fn order(call: Call) -> Result<Response, Problem> {
     let form: OrderForm = call.body()?;
     let reason = read_reason(&form.reason)?;
+    let before = form.before.as_deref().map(|text| moment::read("before", text)).transpose()?;
     let target = form.target.resolve(&call.app).await?;
     let order = Order {
         target,
@@ -70,6 +81,7 @@ pub(super) async fn order(call: Call) -> Result<Response, Problem> {
         initiator: call.initiator.clone(),
         note: form.note,
         idempotency_key: call.idempotency_key.clone(),
+        before,
     };
     let carried_out = carry_out(&call.app, &order).await?;
     let status = if carried_out.ended.fresh { StatusCode::CREATED } else { StatusCode::OK };
@@ -134,12 +146,14 @@ impl CarriedOut {
             reason: order.reason,
             initiator: order.initiator.clone(),
             note: order.note.clone(),
+            before: order.before,
         });
         Ok(json!({
             "position": entry.position.to_string(),
             "fresh": self.ended.fresh,
             "target": entry.target,
             "reason": entry.reason,
+            "before": entry.before,
             "time": entry.time,
         }))
     }

@@ -479,6 +479,9 @@ pub(super) struct RevokeArguments {
     /// A note for people.
     #[arg(long)]
     pub(super) note: Option<String>,
+    /// Only what was issued before this time, such as 2026-01-31T12:00:00Z: what descends from a later sign-in goes on.
+    #[arg(long, value_name = "TIME")]
+    pub(super) before: Option<String>,
     /// Only counts what would end.
     #[arg(long)]
     pub(super) preview: bool,

@@ -116,7 +116,7 @@ pub(super) async fn revocations(
         RevocationsCommand::List(page) => {
             let limit = page.limit.to_string();
             let answer = server.get("/revocations", &page_query(&page, &limit)).await?;
-            output::list(globals, &answer, &["position", "time", "target", "reason", "initiator", "note"]);
+            output::list(globals, &answer, &["position", "time", "target", "before", "reason", "initiator", "note"]);
         }
         RevocationsCommand::Show { position } => {
             let answer = server.get(&format!("/revocations/{}", part(&position)), &[]).await?;

@@ -19,6 +19,7 @@ pub(super) struct Prepared {
     /// The text of a token, if it is named so.
     token: Option<Zeroizing<String>>,
     body: Map<String, Value>,
+    before: Option<String>,
     preview: bool,
     idempotency_key: Option<String>,
 }
@@ -33,8 +34,11 @@ impl Prepared {
         if let Some(note) = &order.note {
             body.insert("note".to_owned(), json!(note));
         }
-        let idempotency_key = order.idempotency_key.clone();
-        Ok(Self { target, token, body, preview: order.preview, idempotency_key })
+        if let Some(before) = &order.before {
+            body.insert("before".to_owned(), json!(before));
+        }
+        let (before, idempotency_key) = (order.before.clone(), order.idempotency_key.clone());
+        Ok(Self { target, token, body, before, preview: order.preview, idempotency_key })
     }
 
     pub(super) async fn carry_out(mut self, globals: &Globals, server: &Connection) -> Result<(), Failure> {
@@ -62,8 +66,8 @@ impl Prepared {
         if let Some(token) = &self.token {
             self.target = named_by_text(server, token).await?;
         }
-        let query: Vec<(&str, &str)> =
-            self.target.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?))).collect();
+        let named = self.target.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
+        let query: Vec<(&str, &str)> = named.chain(self.before.as_deref().map(|time| ("before", time))).collect();
         let answer = server.get("/revocations/preview", &query).await?;
         output::record(globals, &answer);
         Ok(())
@@ -109,6 +113,9 @@ fn target(order: &RevokeArguments) -> Result<Map<String, Value>, Failure> {
         (_, None, Some(_)) => return Err(Failure::usage("--api goes with `user` and `client`")),
     };
     check_id(order, member)?;
+    if order.before.is_some() && matches!(order.kind, Grant | Key | Session | Token) {
+        return Err(Failure::usage(format!("a {member} ends as a whole: it takes no --before")));
+    }
     let mut target = Map::new();
     if let Some(id) = &order.id {
         target.insert(member.to_owned(), json!(id));
@@ -177,6 +184,8 @@ mod tests {
             "grant g --client c",
             "api x --api y",
             "session s --file f",
+            "grant g --before 2026-01-31T12:00:00Z",
+            "token --before 2026-01-31T12:00:00Z",
             "planet earth",
             "user alice --reason because",
         ] {

@@ -242,6 +242,7 @@ mod tests {
             reason: Reason::Other,
             initiator: Initiator::System("test".to_owned()),
             note: Some(note),
+            before: None,
         }
     }
 

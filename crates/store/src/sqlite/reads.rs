@@ -141,14 +141,16 @@ impl Reads for SqliteReads {
 
     async fn find_owner(&self, hash: &Hash, id: Option<&str>) -> Result<Option<CredentialOwner>, StoreError> {
         self.read(|connection| {
-            let sql = "SELECT grant_id, client_id, user_id, scope, epoch, seq, expires_at FROM access_tokens WHERE hash = ?1 \
-                       UNION ALL SELECT g.id, g.client_id, g.user_id, g.scope, g.epoch, g.seq, t.expires_at \
+            let sql = "SELECT grant_id, client_id, user_id, scope, epoch, seq, coalesce(auth_time, issued_at), expires_at \
+                       FROM access_tokens WHERE hash = ?1 \
+                       UNION ALL SELECT g.id, g.client_id, g.user_id, g.scope, g.epoch, g.seq, \
+                       coalesce(g.auth_time, g.issued_at), t.expires_at \
                        FROM refresh_tokens AS t JOIN grants AS g ON g.id = t.grant_id WHERE t.hash = ?1 \
-                       UNION ALL SELECT grant_id, client_id, user_id, '', epoch, seq, expires_at \
+                       UNION ALL SELECT grant_id, client_id, user_id, '', epoch, seq, auth_time, expires_at \
                        FROM logout_status_jwts WHERE hash = ?1 \
-                       UNION ALL SELECT grant_id, client_id, user_id, scope, epoch, seq, expires_at \
+                       UNION ALL SELECT grant_id, client_id, user_id, scope, epoch, seq, coalesce(auth_time, issued_at), expires_at \
                        FROM access_tokens WHERE id = ?2 \
-                       UNION ALL SELECT grant_id, client_id, user_id, '', epoch, seq, expires_at \
+                       UNION ALL SELECT grant_id, client_id, user_id, '', epoch, seq, auth_time, expires_at \
                        FROM logout_status_jwts WHERE id = ?2";
             let mut statement = connection.prepare_cached(sql).within("access_tokens")?;
             let read = |row: &rusqlite::Row<'_>| {
@@ -159,6 +161,7 @@ impl Reads for SqliteReads {
                     user: cells.take()?,
                     scope: cells.take()?,
                     position: cells.position()?,
+                    root_time: cells.time()?,
                     expires_at: cells.time()?,
                 })
             };

@@ -2,9 +2,9 @@
 
 use rescind_ledger::{
     AccessToken, Api, AuditHead, AuditRecord, Authentication, Client, Code, Consent, Device, Entry, ForgottenAudit,
-    Grant, Hash, HorizonFact, Initiator, LogoutStatusJwt, Mark, Position, PushedRequest, RefreshToken, Role, Script,
-    Sealed, Session, SessionClock, SettingChange, SignedHead, StatusReference, StoreError, Swept, Target, Timestamp,
-    Tx, Use, User,
+    Grant, Hash, HorizonFact, Initiator, KeyedOrder, LogoutStatusJwt, Mark, Position, PushedRequest, RefreshToken,
+    Role, Script, Sealed, Session, SessionClock, SettingChange, SignedHead, StatusReference, StoreError, Swept,
+    Timestamp, Tx, Use, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::Serialize;
@@ -152,20 +152,30 @@ impl Tx for SqliteTx<'_> {
         let (epoch, seq) = bound(entry.position);
         let (target, initiator) = (json("entries", &entry.target)?, json("entries", &entry.initiator)?);
         self.insert::<Entry>(
-            "INSERT INTO entries (epoch, seq, time, target, reason, initiator, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![epoch, seq, entry.time.0, target, entry.reason.code(), initiator, entry.note],
+            "INSERT INTO entries (epoch, seq, time, target, reason, initiator, note, issued_before) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                epoch,
+                seq,
+                entry.time.0,
+                target,
+                entry.reason.code(),
+                initiator,
+                entry.note,
+                entry.before.map(|before| before.0)
+            ],
         )?;
         self.execute("outbox", "INSERT INTO outbox (epoch, seq) VALUES (?1, ?2)", params![epoch, seq])?;
         self.head = entry.position;
         Ok(())
     }
 
-    fn find_idempotent(&mut self, initiator: &Initiator, key: &str) -> Result<Option<(Position, Target)>, StoreError> {
-        let sql = "SELECT epoch, seq, target FROM idempotency WHERE initiator = ?1 AND key = ?2";
+    fn find_idempotent(&mut self, initiator: &Initiator, key: &str) -> Result<Option<KeyedOrder>, StoreError> {
+        let sql = "SELECT epoch, seq, target, issued_before FROM idempotency WHERE initiator = ?1 AND key = ?2";
         let initiator = json("idempotency", initiator)?;
         self.find("idempotency", sql, params![initiator, key], |row| {
             let mut cells = Cells::of(row);
-            Ok((cells.position()?, cells.json()?))
+            Ok(KeyedOrder { position: cells.position()?, target: cells.json()?, before: cells.time_or_none()? })
         })
     }
 
@@ -174,8 +184,9 @@ impl Tx for SqliteTx<'_> {
         let (initiator, target) = (json("idempotency", &entry.initiator)?, json("idempotency", &entry.target)?);
         self.execute(
             "idempotency",
-            "INSERT INTO idempotency (initiator, key, epoch, seq, target, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![initiator, key, epoch, seq, target, entry.time.0],
+            "INSERT INTO idempotency (initiator, key, epoch, seq, target, issued_before, at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![initiator, key, epoch, seq, target, entry.before.map(|before| before.0), entry.time.0],
         )
         .map(drop)
     }
@@ -257,9 +268,19 @@ impl Tx for SqliteTx<'_> {
         let (epoch, seq) = bound(consent.position);
         let (scopes, audiences) = (json("consents", &consent.scopes)?, json("consents", &consent.audiences)?);
         self.insert::<Consent>(
-            "INSERT INTO consents (user_id, client_id, scopes, audiences, epoch, seq, at, expires_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            params![consent.user, consent.client, scopes, audiences, epoch, seq, consent.at.0, consent.expires_at.0],
+            "INSERT INTO consents (user_id, client_id, scopes, audiences, epoch, seq, auth_time, at, expires_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                consent.user,
+                consent.client,
+                scopes,
+                audiences,
+                epoch,
+                seq,
+                consent.auth_time.0,
+                consent.at.0,
+                consent.expires_at.0
+            ],
         )
     }
 
