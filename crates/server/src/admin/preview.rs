@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     call::{Call, ok},
+    guard,
     problem::Problem,
     state,
     target::{self, KINDS, Named, PARAMETERS, reach},
@@ -31,6 +32,7 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
     count.add(&call.app, &target).await?;
     let mut shown = count.show();
     insert(&mut shown, "target", Some(json!(target)));
+    insert(&mut shown, "guard", Some(guard::shown_for(&call.app, &target).await?));
     Ok(ok(&shown))
 }
 
@@ -48,7 +50,7 @@ pub(super) fn describe(it: Description) -> Description {
         .such_as("everything");
     let about = "Which one, where the kind takes it.";
     let it = PARAMETERS.into_iter().skip(1).fold(it, |it, member| it.query(member, name(), about));
-    it.gives(200, counted().with("target", target::shown()).named("Preview")).refuses(&[404])
+    it.gives(200, counted().with("target", target::shown()).with("guard", guard::shown()).named("Preview")).refuses(&[404])
 }
 
 /// What was counted so far.

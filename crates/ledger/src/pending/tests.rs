@@ -1,0 +1,105 @@
+use super::*;
+use crate::Reason;
+
+fn by(name: &str) -> Initiator {
+    Initiator::Administrator(name.to_owned())
+}
+
+fn pending(state: PendingState, at: Option<i64>) -> PendingOrder {
+    let order = Order { idempotency_key: Some("k".to_owned()), ..Order::new(Target::Everything, Reason::Policy, by("one")) };
+    PendingOrder {
+        id: "p".to_owned(),
+        order: order.with_note("a note"),
+        ordered_at: Timestamp(0),
+        at: at.map(Timestamp),
+        break_glass: Some("why".to_owned()),
+        approval: Some(Approval { by: by("other"), at: Timestamp(3) }),
+        state,
+    }
+}
+
+const UNTIL: Timestamp = Timestamp(100);
+
+fn waiting(at: Option<i64>) -> PendingOrder {
+    pending(PendingState::Waiting { until: UNTIL }, at)
+}
+
+fn refusal(pending: &PendingOrder, step: &PendingStep, now: i64) -> String {
+    pending.after(step, Timestamp(now)).unwrap_err().to_string()
+}
+
+#[test]
+fn an_order_is_approved_by_another_and_before_it_expires() {
+    let (own, other) = (PendingStep::Approve(by("one")), PendingStep::Approve(by("other")));
+    assert_eq!(refusal(&waiting(None), &own, 1), PendingOrder::OWN);
+    assert_eq!(waiting(None).after(&other, Timestamp(99)).unwrap(), Next::CarryOut);
+    assert_eq!(refusal(&waiting(None), &other, 100), PendingOrder::OVER);
+    // The same id among clients or users is somebody else.
+    let namesake = PendingStep::Approve(Initiator::User("one".to_owned()));
+    assert_eq!(waiting(None).after(&namesake, Timestamp(1)).unwrap(), Next::CarryOut);
+}
+
+#[test]
+fn an_approved_order_waits_for_its_time_unless_that_has_passed() {
+    let other = PendingStep::Approve(by("other"));
+    let scheduled = Next::Become(PendingState::Scheduled);
+    assert_eq!(waiting(Some(50)).after(&other, Timestamp(49)).unwrap(), scheduled);
+    assert_eq!(waiting(Some(50)).after(&other, Timestamp(50)).unwrap(), Next::CarryOut);
+    let one = pending(PendingState::Scheduled, Some(50));
+    assert_eq!(one.after(&PendingStep::Clock, Timestamp(49)).unwrap(), Next::Stay);
+    assert_eq!(one.after(&PendingStep::Clock, Timestamp(50)).unwrap(), Next::CarryOut);
+    assert_eq!(refusal(&one, &other, 1), PendingOrder::APPROVED);
+    assert_eq!((one.due_at(), waiting(Some(50)).due_at()), (Some(Timestamp(50)), Some(UNTIL)));
+}
+
+#[test]
+fn what_nobody_approves_expires_and_is_never_carried_out_by_the_clock() {
+    for at in [None, Some(1), Some(100)] {
+        let one = waiting(at);
+        assert_eq!(one.after(&PendingStep::Clock, Timestamp(99)).unwrap(), Next::Stay);
+        let expired = Next::Become(PendingState::Expired { at: UNTIL, remark: None });
+        assert_eq!(one.after(&PendingStep::Clock, UNTIL).unwrap(), expired);
+    }
+}
+
+#[test]
+fn anybody_withdraws_what_still_waits_and_nobody_what_is_over() {
+    for open in [waiting(None), waiting(Some(5)), pending(PendingState::Scheduled, Some(5))] {
+        for name in ["one", "other"] {
+            let withdrawn = PendingState::Withdrawn { at: Timestamp(7), by: by(name) };
+            let next = open.after(&PendingStep::Withdraw(by(name)), Timestamp(7)).unwrap();
+            assert_eq!(next, Next::Become(withdrawn));
+        }
+        assert_eq!(open.state.closed_at(), None);
+    }
+    let at = Timestamp(7);
+    for over in [
+        PendingState::CarriedOut { at, position: Position::START, remark: None },
+        PendingState::Withdrawn { at, by: by("one") },
+        PendingState::Expired { at, remark: None },
+    ] {
+        let one = pending(over, Some(5));
+        assert_eq!((one.due_at(), one.state.closed_at()), (None, Some(at)));
+        assert_eq!(one.after(&PendingStep::Clock, Timestamp(999)).unwrap(), Next::Stay);
+        for step in [PendingStep::Approve(by("other")), PendingStep::Withdraw(by("one"))] {
+            assert_eq!(refusal(&one, &step, 8), PendingOrder::OVER);
+        }
+    }
+}
+
+#[test]
+fn a_pending_order_is_read_back_as_it_was_kept() {
+    let at = Timestamp(7);
+    for (state, word) in [
+        (PendingState::Waiting { until: at }, "waiting"),
+        (PendingState::Scheduled, "scheduled"),
+        (PendingState::CarriedOut { at, position: Position { epoch: 3, seq: 9 }, remark: Some("r".into()) }, "carried_out"),
+        (PendingState::Withdrawn { at, by: by("x") }, "withdrawn"),
+        (PendingState::Expired { at, remark: None }, "expired"),
+    ] {
+        let one = pending(state, Some(5));
+        let text = serde_json::to_string(&one).unwrap();
+        assert_eq!(serde_json::from_str::<PendingOrder>(&text).unwrap(), one);
+        assert!(text.contains(word) && PendingState::WORDS.contains(&word) && one.state.word() == word);
+    }
+}
