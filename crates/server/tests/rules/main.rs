@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
+mod bulk;
+mod guards;
 mod house;
 mod others_access;
 mod refresh;
