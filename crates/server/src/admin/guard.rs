@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use rescind_check::{Fingerprint, Trace};
 use rescind_ledger::{
-    Extent, Filter, Guard, Initiator, Lane, Need, Order, Placement, Position, Reads, StoreError, Target, Timestamp, Verdict,
+    Extent, Filter, Grant, Guard, Initiator, Lane, Need, Order, Placement, Position, Reads, StoreError, Target, Timestamp, Verdict,
     phrase,
 };
 use serde_json::{Value, json};
@@ -227,7 +227,7 @@ impl<'a> Census<'a> {
         loop {
             let page = self.app.records.store.grants(filter, cursor.as_deref(), PAGE).await?;
             for grant in &page.items {
-                if self.would_end(&grant.trace(self.app.live.issuer(), self.app.live.key())) {
+                if self.lineage(grant).is_some_and(|trace| self.would_end(&trace)) {
                     self.note(grant.user.as_ref());
                 }
             }
@@ -235,6 +235,17 @@ impl<'a> Census<'a> {
             if let Some(complete) = self.turn(cursor.is_none()).await {
                 return Ok(complete);
             }
+        }
+    }
+
+    /// What may end a grant, as far as this order is concerned: for an API, what it holds for that one.
+    fn lineage(&self, grant: &Grant) -> Option<Trace> {
+        let (issuer, key) = (self.app.live.issuer(), self.app.live.key());
+        match self.target {
+            Target::Audience { audience } | Target::ClientAudience { audience, .. } => {
+                grant.audiences.contains(audience).then(|| grant.trace_for(audience, issuer, key))
+            }
+            _ => Some(grant.trace(issuer, key)),
         }
     }
 
