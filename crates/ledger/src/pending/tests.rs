@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::Reason;
 
@@ -101,5 +103,50 @@ fn a_pending_order_is_read_back_as_it_was_kept() {
         let text = serde_json::to_string(&one).unwrap();
         assert_eq!(serde_json::from_str::<PendingOrder>(&text).unwrap(), one);
         assert!(text.contains(word) && PendingState::WORDS.contains(&word) && one.state.word() == word);
+    }
+}
+
+/// What happens to one order: what is done, by whom, and how much later.
+fn happening() -> impl Strategy<Value = (u8, bool, i64)> {
+    (0..3_u8, any::<bool>(), 0..40_i64)
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_an_order_is_carried_out_at_most_once_and_never_without_its_due(
+        waits: bool, at in proptest::option::of(1..150_i64), happenings in proptest::collection::vec(happening(), 0..12),
+    ) {
+        let at = if waits { at } else { at.or(Some(50)) };
+        let mut one = if waits { waiting(at) } else { pending(PendingState::Scheduled, at) };
+        let (mut now, mut approved, mut carried_out) = (0, false, 0);
+        for (what, by_author, later) in happenings {
+            now += later;
+            let who = by(if by_author { "one" } else { "other" });
+            let step = match what {
+                0 => PendingStep::Approve(who),
+                1 => PendingStep::Withdraw(who),
+                _ => PendingStep::Clock,
+            };
+            let was_closed = one.state.closed_at().is_some();
+            let next = one.after(&step, Timestamp(now));
+            if was_closed {
+                prop_assert!(!matches!(next, Ok(Next::CarryOut | Next::Become(_))));
+            }
+            approved |= next.is_ok() && what == 0 && !by_author;
+            match next {
+                Ok(Next::CarryOut) => {
+                    carried_out += 1;
+                    prop_assert!(at.is_none_or(|at| at <= now));
+                    prop_assert!(approved || !waits);
+                    one.state =
+                        PendingState::CarriedOut { at: Timestamp(now), position: Position::START, remark: None };
+                }
+                Ok(Next::Become(state)) => one.state = state,
+                Ok(Next::Stay) | Err(_) => {}
+            }
+        }
+        prop_assert!(carried_out <= 1);
+        // What is open is looked at again, and what is over is not.
+        prop_assert_eq!(one.due_at().is_some(), one.state.closed_at().is_none());
     }
 }

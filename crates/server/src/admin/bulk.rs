@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use axum::response::Response;
 use rescind_ledger::{
-    BulkAction, BulkFailure, BulkJob, BulkState, Initiator, Lane, LedgerError, NewBulkJob, PendingStep, Reads, StoreError,
+    BulkAction, BulkFailure, BulkJob, BulkState, Initiator, Lane, LedgerError, NewBulkJob, PendingStep, Reads, Reason,
+    StoreError,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -228,9 +229,12 @@ async fn work_on(app: &App, job: BulkJob) -> Result<bool, LedgerError> {
     let (id, place, before) = (job.id, job.next, job.done);
     // One piece at a time: whoever else ends something has their turn in between.
     let after = app.submit(Lane::Ending, move |door| door.work_off(&id, place, &users)).await?;
-    if job.action != BulkAction::Enable {
-        let labels = [("target", "subject"), ("reason", job.reason.code())];
-        (before..after.done).for_each(|_| app.telemetry.count("rescind_revocations_total", &labels));
-    }
+    let reason = match job.action {
+        BulkAction::Disable => Reason::AccountDisabled,
+        BulkAction::Enable => return Ok(true),
+        BulkAction::Revoke => job.reason,
+    };
+    let labels = [("target", "subject"), ("reason", reason.code())];
+    (before..after.done).for_each(|_| app.telemetry.count("rescind_revocations_total", &labels));
     Ok(true)
 }
