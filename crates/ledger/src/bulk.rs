@@ -36,12 +36,21 @@ impl BulkAction {
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum BulkState {
     /// For another administrator, until a moment.
-    Waiting { until: Timestamp },
+    Waiting {
+        until: Timestamp,
+    },
     Running,
-    Done { at: Timestamp },
-    Stopped { at: Timestamp, by: Initiator },
+    Done {
+        at: Timestamp,
+    },
+    Stopped {
+        at: Timestamp,
+        by: Initiator,
+    },
     /// Nobody approved it in time.
-    Expired { at: Timestamp },
+    Expired {
+        at: Timestamp,
+    },
 }
 
 impl BulkState {

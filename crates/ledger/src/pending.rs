@@ -39,7 +39,9 @@ pub struct Approval {
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PendingState {
     /// For another administrator, until a moment.
-    Waiting { until: Timestamp },
+    Waiting {
+        until: Timestamp,
+    },
     /// For its time.
     Scheduled,
     CarriedOut {
@@ -49,9 +51,15 @@ pub enum PendingState {
         /// What was unusual about it.
         remark: Option<String>,
     },
-    Withdrawn { at: Timestamp, by: Initiator },
+    Withdrawn {
+        at: Timestamp,
+        by: Initiator,
+    },
     /// Nobody approved it in time, or the ledger would not take it.
-    Expired { at: Timestamp, remark: Option<String> },
+    Expired {
+        at: Timestamp,
+        remark: Option<String>,
+    },
 }
 
 impl PendingState {
@@ -210,7 +218,9 @@ impl Door<'_> {
             check_sizes(&order)?;
         }
         let state = match placement.at {
-            _ if placement.needs_approval() => PendingState::Waiting { until: self.now.plus(placement.guard.approval_lifetime) },
+            _ if placement.needs_approval() => {
+                PendingState::Waiting { until: self.now.plus(placement.guard.approval_lifetime) }
+            }
             Some(_) => PendingState::Scheduled,
             None => return self.end(&order).map(Placed::Ended),
         };

@@ -6,9 +6,10 @@ use std::future::Future;
 use rescind_check::Position;
 
 use crate::{
-    AccessToken, Api, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Client, Code, Configuration, Consent, Device, Entry,
-    Grant, Hash, HorizonFact, Initiator, LogoutStatusJwt, PendingOrder, PushedRequest, RefreshToken, Script, ScriptVersion, Sealed,
-    Session, SettingChange, SignedHead, StatusList, StatusReference, StatusScan, Target, Timestamp, User,
+    AccessToken, Api, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Client, Code, Configuration,
+    Consent, Device, Entry, Grant, Hash, HorizonFact, Initiator, LogoutStatusJwt, PendingOrder, PushedRequest,
+    RefreshToken, Script, ScriptVersion, Sealed, Session, SettingChange, SignedHead, StatusList, StatusReference,
+    StatusScan, Target, Timestamp, User,
 };
 
 /// Why a store could not do what it was asked.

@@ -8,7 +8,8 @@ fn by(name: &str) -> Initiator {
 }
 
 fn pending(state: PendingState, at: Option<i64>) -> PendingOrder {
-    let order = Order { idempotency_key: Some("k".to_owned()), ..Order::new(Target::Everything, Reason::Policy, by("one")) };
+    let order =
+        Order { idempotency_key: Some("k".to_owned()), ..Order::new(Target::Everything, Reason::Policy, by("one")) };
     PendingOrder {
         id: "p".to_owned(),
         order: order.with_note("a note"),
@@ -95,7 +96,10 @@ fn a_pending_order_is_read_back_as_it_was_kept() {
     for (state, word) in [
         (PendingState::Waiting { until: at }, "waiting"),
         (PendingState::Scheduled, "scheduled"),
-        (PendingState::CarriedOut { at, position: Position { epoch: 3, seq: 9 }, remark: Some("r".into()) }, "carried_out"),
+        (
+            PendingState::CarriedOut { at, position: Position { epoch: 3, seq: 9 }, remark: Some("r".into()) },
+            "carried_out",
+        ),
         (PendingState::Withdrawn { at, by: by("x") }, "withdrawn"),
         (PendingState::Expired { at, remark: None }, "expired"),
     ] {

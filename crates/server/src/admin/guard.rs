@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use rescind_check::{Fingerprint, Trace};
 use rescind_ledger::{
-    Extent, Filter, Grant, Guard, Initiator, Lane, Need, Order, Placement, Position, Reads, StoreError, Target, Timestamp, Verdict,
-    phrase,
+    Extent, Filter, Grant, Guard, Initiator, Lane, Need, Order, Placement, Position, Reads, StoreError, Target,
+    Timestamp, Verdict, phrase,
 };
 use serde_json::{Value, json};
 
@@ -81,7 +81,12 @@ impl Found {
 
     /// Fails unless what had to be typed was typed. A phrase that names something else is refused even if none was needed:
     /// whoever sent it means another order.
-    pub(super) fn confirmed(&self, verb: &str, what: &impl std::fmt::Display, given: Option<&str>) -> Result<(), Problem> {
+    pub(super) fn confirmed(
+        &self,
+        verb: &str,
+        what: &impl std::fmt::Display,
+        given: Option<&str>,
+    ) -> Result<(), Problem> {
         let phrase = phrase(verb, what);
         let fits = given.map_or(self.need == Need::Nothing, |given| given == phrase);
         if fits { Ok(()) } else { Err(Problem::confirmation_required(&phrase, self.show())) }

@@ -145,7 +145,9 @@ pub async fn carry_out_due(app: &App) -> Result<usize, LedgerError> {
             let id = pending.id.clone();
             match take(app, pending, PendingStep::Clock).await {
                 Ok(_) => moved += 1,
-                Err(problem) => tracing::error!(pending = %id, code = problem.code(), "a pending revocation is still due"),
+                Err(problem) => {
+                    tracing::error!(pending = %id, code = problem.code(), "a pending revocation is still due");
+                }
             }
         }
         if !more || moved == before {

@@ -50,7 +50,8 @@ pub(super) fn describe(it: Description) -> Description {
         .such_as("everything");
     let about = "Which one, where the kind takes it.";
     let it = PARAMETERS.into_iter().skip(1).fold(it, |it, member| it.query(member, name(), about));
-    it.gives(200, counted().with("target", target::shown()).with("guard", guard::shown()).named("Preview")).refuses(&[404])
+    it.gives(200, counted().with("target", target::shown()).with("guard", guard::shown()).named("Preview"))
+        .refuses(&[404])
 }
 
 /// What was counted so far.

@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use axum::{http::StatusCode, response::Response};
-use rescind_ledger::{Door, Ended, Entry, Lane, LedgerError, Order, Placed, Placement, Reads, Reason, Target, Timestamp};
+use rescind_ledger::{
+    Door, Ended, Entry, Lane, LedgerError, Order, Placed, Placement, Reads, Reason, Target, Timestamp,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -51,7 +53,9 @@ pub(super) fn describe(it: Description) -> Description {
         let taken = object().with("position", position()).with("fresh", flag()).with("target", target::shown());
         taken.with("reason", text()).with("time", moment()).named("Revocation")
     };
-    let it = it.says("201 if the order wrote an entry, 200 if one stood already, 202 if it waits for its time or an approval.");
+    let it = it.says(
+        "201 if the order wrote an entry, 200 if one stood already, 202 if it waits for its time or an approval.",
+    );
     let it = it.header("Idempotency-Key", text(), key).json(of::<OrderForm>());
     it.gives(201, taken()).gives(200, taken()).gives(202, pending::kept()).refuses(&[404, 409, 422])
 }

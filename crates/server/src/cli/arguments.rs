@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use rescind_ledger::{PendingState, Reason};
 
 use super::{
-    audit::AuditCommand, bulk::BulkCommand, confirm::ConfirmArguments, script::ScriptCommand, sessions::SessionsCommand,
-    settings::SettingsCommand,
+    audit::AuditCommand, bulk::BulkCommand, confirm::ConfirmArguments, script::ScriptCommand,
+    sessions::SessionsCommand, settings::SettingsCommand,
 };
 
 /// Issues OAuth 2 and OpenID Connect tokens and sessions, and takes them back.

@@ -44,7 +44,10 @@ const NEVER_SUCCEED: [(&str, &str); 11] = [
     ("POST /status_list", "it only says that a list has an id"),
     ("GET /status_list/{id}", "there is a list only where an API wants JWTs"),
     ("POST /status_list/{id}", "there is a list only where an API wants JWTs"),
-    ("POST /admin/v1/pending-revocations/{id}/approve", "it takes a second administrator, and an order that reaches many"),
+    (
+        "POST /admin/v1/pending-revocations/{id}/approve",
+        "it takes a second administrator, and an order that reaches many",
+    ),
     ("POST /admin/v1/bulk-jobs/{id}/approve", "it takes a second administrator, and an order that reaches many"),
     ("GET /openapi.json", "schemathesis reads it, and makes no calls to it"),
 ];

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use reqwest::Method;
+use rescind::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::{
@@ -90,8 +91,7 @@ async fn what_was_due_while_nobody_served_is_carried_out_once_at_the_next_start(
     let server = place.serve();
     let robot = Application::robot(&server).await;
     let token = robot.issue(&server).await;
-    let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let at = jiff::Timestamp::from_millisecond(i64::try_from(clock.as_millis()).unwrap() + 3000).unwrap();
+    let at = jiff::Timestamp::from_millisecond(Clock::System.now().0 + 3000).unwrap();
     let target = json!({ "kind": "client", "client": robot.id });
     let order = json!({ "target": target, "at": at.to_string() });
     let kept = server.administer(Method::POST, "/revocations", &order).await.unwrap().succeeds();

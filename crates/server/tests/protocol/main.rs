@@ -26,6 +26,7 @@ mod discovery;
 mod endings;
 mod fetched_keys;
 mod global_token_revocation;
+mod guards;
 mod introspection;
 mod janssen_prefix;
 mod keys;

@@ -239,7 +239,8 @@ async fn what_is_withdrawn_or_not_approved_in_time_is_never_carried_out() {
     house.set("approvalLifetime", json!(60)).await;
     let before = entries(&house).await.len();
     let (_, kept) = one.ask(&house, "POST", "/revocations", &confirmed()).await;
-    let (withdrawn, late) = (text(&kept["pending"], "id"), one.ask(&house, "POST", "/revocations", &confirmed()).await.1);
+    let (withdrawn, late) =
+        (text(&kept["pending"], "id"), one.ask(&house, "POST", "/revocations", &confirmed()).await.1);
     let late = text(&late["pending"], "id");
     let (_, shown) = other.ask(&house, "POST", &format!("/pending-revocations/{withdrawn}/withdraw"), &json!({})).await;
     assert!(shown["state"] == "withdrawn" && other.is(&shown["withdrawn_by"]), "{shown}");
@@ -407,8 +408,7 @@ async fn a_guard_that_is_changed_while_an_order_is_on_its_way_is_asked_again() {
     let order = Order::new(Target::Everything, Reason::Policy, crate::house::somebody());
     // As it was found before the settings changed.
     let guard = Guard::of(&Settings::default());
-    let placement =
-        Placement { order, at: None, need: Need::Nothing, guard, break_glass: None, id: "p".to_owned() };
+    let placement = Placement { order, at: None, need: Need::Nothing, guard, break_glass: None, id: "p".to_owned() };
     house.set("guardUsers", json!(1)).await;
     let refused = house.door(move |door| door.place(&placement)).await.unwrap_err();
     assert!(refused.to_string().contains("changed meanwhile"), "{refused}");
@@ -419,7 +419,8 @@ async fn a_guard_that_is_changed_while_an_order_is_on_its_way_is_asked_again() {
 async fn what_was_over_long_ago_is_forgotten() {
     let house = House::open().await;
     let (_, kept) = house.admin("POST", "/revocations", &json!({ "target": web(), "at": ahead(&house, 600) })).await;
-    let (_, open) = house.admin("POST", "/revocations", &json!({ "target": web(), "at": ahead(&house, 300 * 86_400) })).await;
+    let (_, open) =
+        house.admin("POST", "/revocations", &json!({ "target": web(), "at": ahead(&house, 300 * 86_400) })).await;
     house.set("auditRetentionDays", json!(30)).await;
     house.later(600);
     carry_out_due(&house.app).await.unwrap();
@@ -428,7 +429,8 @@ async fn what_was_over_long_ago_is_forgotten() {
     assert_eq!(pending(&house, &text(&kept["pending"], "id")).await["state"], "carried_out");
     house.later(2 * 86_400);
     rescind::background::sweep(&house.app).await.unwrap();
-    let (status, _) = house.admin("GET", &format!("/pending-revocations/{}", text(&kept["pending"], "id")), &json!({})).await;
+    let (status, _) =
+        house.admin("GET", &format!("/pending-revocations/{}", text(&kept["pending"], "id")), &json!({})).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert_eq!(pending(&house, &text(&open["pending"], "id")).await["state"], "scheduled");
 }

@@ -94,7 +94,8 @@ pub(super) fn failures(
 ) -> std::result::Result<Page<BulkFailure>, StoreError> {
     let after = cursor.map_or(Ok(-1), |text| text.parse::<i64>().map_err(|_| StoreError::Cursor))?;
     let read = || -> Result<Vec<(i64, BulkFailure)>> {
-        let sql = "SELECT number, user_id, why FROM bulk_failures WHERE job = ?1 AND number > ?2 ORDER BY number LIMIT ?3";
+        let sql =
+            "SELECT number, user_id, why FROM bulk_failures WHERE job = ?1 AND number > ?2 ORDER BY number LIMIT ?3";
         let mut statement = connection.prepare_cached(sql)?;
         let rows = statement.query_map(params![job, after, wanted(limit)], |row| {
             Ok((row.get(0)?, BulkFailure { user: row.get(1)?, why: row.get(2)? }))

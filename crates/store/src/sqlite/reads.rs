@@ -10,9 +10,9 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 use rescind_ledger::{
-    AccessToken, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Code, Consent, CredentialOwner, Device, Entry, Filter, Grant,
-    Hash, HorizonFact, Page, PendingOrder, Position, PushedRequest, Reads, RefreshToken, ScriptVersion, Sealed, Session,
-    SettingChange, SignedHead, StatusList, StatusScan, StoreError, Timestamp, User,
+    AccessToken, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Code, Consent, CredentialOwner, Device,
+    Entry, Filter, Grant, Hash, HorizonFact, Page, PendingOrder, Position, PushedRequest, Reads, RefreshToken,
+    ScriptVersion, Sealed, Session, SettingChange, SignedHead, StatusList, StatusScan, StoreError, Timestamp, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params};
 

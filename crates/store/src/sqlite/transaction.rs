@@ -92,7 +92,13 @@ impl<'c> SqliteTx<'c> {
     ///
     /// What is not there cannot be used for the first time: a record that was forgotten between its reading and this
     /// moment counts as used long ago, since its uses were forgotten with it.
-    pub(super) fn use_once(&mut self, table: &'static str, sql: [&str; 2], hash: &Hash, at: Timestamp) -> Result<Use, StoreError> {
+    pub(super) fn use_once(
+        &mut self,
+        table: &'static str,
+        sql: [&str; 2],
+        hash: &Hash,
+        at: Timestamp,
+    ) -> Result<Use, StoreError> {
         let [note, look] = sql;
         if self.execute(table, note, params![hash.0, at.0])? == 1 {
             return Ok(Use::First);

@@ -1,8 +1,8 @@
 //! The one write transaction: the ledger's verbs in SQL.
 
 use rescind_ledger::{
-    AccessToken, Api, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Client, Code, Consent, Device, Entry,
-    ForgottenAudit, Grant, Hash, HorizonFact, Initiator, LogoutStatusJwt, PendingOrder, Position, PushedRequest,
+    AccessToken, Api, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Client, Code, Consent, Device,
+    Entry, ForgottenAudit, Grant, Hash, HorizonFact, Initiator, LogoutStatusJwt, PendingOrder, Position, PushedRequest,
     RefreshToken, Script, Sealed, Session, SessionClock, SettingChange, SignedHead, StatusReference, StoreError, Swept,
     Target, Timestamp, Tx, Use, User,
 };

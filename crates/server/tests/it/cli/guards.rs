@@ -1,11 +1,15 @@
 //! Guards from the command line: what has to be confirmed, approved, waited for, and done to many at once.
 
-use std::fs;
+use std::{
+    fs,
+    io::Write,
+    process::{Command, Stdio},
+};
 
 use serde_json::{Value, json};
 
 use super::{
-    Host, Ran,
+    Host, PROGRAM, Ran,
     world::{ORDERS, World},
 };
 
@@ -47,6 +51,32 @@ fn what_reaches_many_is_confirmed_and_the_phrase_is_told() {
     assert!(!host.is_alive(&held[0].token) && host.is_alive(&held[2].token));
     let set = ["api", "set", ORDERS, "--scope", "write"];
     assert_eq!(host.run(&set).code(), 0, "of the two only one person is left");
+}
+
+/// Runs a command on a terminal, which `script` of util-linux makes, and types something there.
+fn on_a_terminal(host: &Host, line: &str, typed: &str) -> (bool, String) {
+    let mut command = Command::new("script");
+    command.env("RESCIND_DATA_DIR", host.path("data"));
+    let line = format!("{PROGRAM} {line}");
+    let command = command.args(["-qec", &line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(format!("{typed}\n").as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn on_a_terminal_the_phrase_is_asked_for() {
+    let mut world = World::new();
+    let held = world.issue();
+    let host = &world.host;
+    host.json(&["settings", "set", "guardUsers", "1"]);
+    let (done, screen) = on_a_terminal(host, "revoke client desk", "yes");
+    assert!(!done && screen.contains("2 users") && screen.contains("nothing was done"), "{screen}");
+    assert!(host.is_alive(&held[0].token));
+    let (done, screen) = on_a_terminal(host, "revoke client desk", "revoke client desk");
+    assert!(done && screen.contains("type `revoke client desk`") && screen.contains("revoked"), "{screen}");
+    assert!(!host.is_alive(&held[0].token));
 }
 
 #[test]
@@ -109,9 +139,9 @@ fn an_order_for_later_is_kept_listed_and_comes_in_its_time() {
     let held = world.issue();
     let host = &world.host;
     assert_eq!(host.run(&["revoke", "user", "bob", "--at", "tomorrow"]).code(), 1);
-    let ahead = |secs: u64| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        jiff::Timestamp::from_second(i64::try_from(now.as_secs() + secs).unwrap()).unwrap().to_string()
+    let ahead = |secs: i64| {
+        let now = rescind::clock::Clock::System.now().secs();
+        jiff::Timestamp::from_second(now + secs).unwrap().to_string()
     };
     let late = host.run(&["revoke", "user", "bob", "--at", &ahead(86_400)]).succeeded().stdout();
     assert!(late.starts_with("scheduled"), "{late}");
