@@ -14,12 +14,16 @@ use crate::{Door, Ended, Hash, Initiator, LedgerError, Order, Position, Reason, 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
+    /// Somebody did not wait for the approval of another administrator.
+    BreakGlass,
     /// An administrator changed who or what there is.
     Change,
     /// Old records of the trail itself were dropped, as the retention says.
     Forget,
     /// Something was to end.
     Order,
+    /// An order or a bulk job waits, or no longer does.
+    Pending,
     /// An administrator saw somebody's sessions, grants or tokens.
     Read,
     /// A request was turned away.
@@ -32,16 +36,27 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Change, Self::Forget, Self::Order, Self::Read, Self::Refusal, Self::Script, Self::Setting];
+    pub const ALL: [Self; 9] = [
+        Self::BreakGlass,
+        Self::Change,
+        Self::Forget,
+        Self::Order,
+        Self::Pending,
+        Self::Read,
+        Self::Refusal,
+        Self::Script,
+        Self::Setting,
+    ];
 
     /// The word for it, as it stands in records.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::BreakGlass => "break_glass",
             Self::Change => "change",
             Self::Forget => "forget",
             Self::Order => "order",
+            Self::Pending => "pending",
             Self::Read => "read",
             Self::Refusal => "refusal",
             Self::Script => "script",

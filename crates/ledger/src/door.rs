@@ -226,7 +226,7 @@ impl<'a> Door<'a> {
     }
 }
 
-fn check_sizes(order: &Order) -> Result<(), LedgerError> {
+pub(crate) fn check_sizes(order: &Order) -> Result<(), LedgerError> {
     if order.note.as_ref().is_some_and(|note| note.len() > Order::NOTE_LIMIT) {
         return Err(LedgerError::Refused("the note is longer than 2000 bytes"));
     }

@@ -140,7 +140,9 @@ impl fmt::Display for Initiator {
 }
 
 /// What is to end, why, and on whose word: the only thing the door accepts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// It is kept in this form while it waits ([`crate::PendingOrder`]).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     pub target: Target,
     pub reason: Reason,

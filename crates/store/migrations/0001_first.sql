@@ -153,6 +153,50 @@ CREATE TABLE script_versions (
     PRIMARY KEY (name, version)
 ) STRICT;
 
+-- Orders that wait for another administrator or for their time, and what became of them.
+CREATE TABLE pending_orders (
+    id          TEXT    PRIMARY KEY,
+    state       TEXT    NOT NULL,
+    initiator   TEXT    NOT NULL,
+    key         TEXT,
+    ordered_at  INTEGER NOT NULL,
+    -- When the clock has to be looked at; none once it is over.
+    due_at      INTEGER,
+    closed_at   INTEGER,
+    body        TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX pending_orders_by_key ON pending_orders (initiator, key) WHERE key IS NOT NULL;
+CREATE INDEX pending_orders_by_time ON pending_orders (ordered_at);
+CREATE INDEX pending_orders_due ON pending_orders (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX pending_orders_closed ON pending_orders (closed_at) WHERE closed_at IS NOT NULL;
+
+-- Decisions about many users, and how far they have come.
+CREATE TABLE bulk_jobs (
+    id          TEXT    PRIMARY KEY,
+    ordered_at  INTEGER NOT NULL,
+    closed_at   INTEGER,
+    body        TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX bulk_jobs_by_time ON bulk_jobs (ordered_at);
+CREATE INDEX bulk_jobs_open ON bulk_jobs (ordered_at) WHERE closed_at IS NULL;
+CREATE INDEX bulk_jobs_closed ON bulk_jobs (closed_at) WHERE closed_at IS NOT NULL;
+
+-- The users of a job, as many in a row as one transaction takes.
+CREATE TABLE bulk_pieces (
+    job    TEXT    NOT NULL,
+    place  INTEGER NOT NULL,
+    users  TEXT    NOT NULL,
+    PRIMARY KEY (job, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE bulk_failures (
+    job      TEXT    NOT NULL,
+    number   INTEGER NOT NULL,
+    user_id  TEXT    NOT NULL,
+    why      TEXT    NOT NULL,
+    PRIMARY KEY (job, number)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE secrets (
     name    TEXT    PRIMARY KEY,
     sealed  BLOB    NOT NULL,

@@ -3,15 +3,18 @@
 mod aim;
 mod apis;
 mod audit;
+mod bulk;
 mod call;
 mod caller;
 mod clients;
 mod devices;
 mod entries;
 mod explain;
+mod guard;
 mod keys;
 mod listings;
 mod moment;
+mod pending;
 mod preview;
 pub mod problem;
 mod registration_tokens;
@@ -45,6 +48,8 @@ use call::{Call, Handler};
 use caller::Caller;
 use problem::Problem;
 
+pub use bulk::work_off;
+pub use pending::carry_out_due;
 pub use routes::ROUTES;
 
 /// What a caller must be allowed to do. Each includes the one before.
@@ -122,8 +127,10 @@ enum Recorded {
 /// Where the API begins, below the issuer.
 pub const BASE: &str = "/admin/v1";
 
-/// The longest request on the local socket: a script of the greatest length fits, whatever strangers may send.
-pub const LOCAL_BODY_BYTES: usize = scripts::BODY_LIMIT;
+/// The longest request on the local socket: a script of the greatest length fits, and a list of as many users as a bulk job
+/// may have, whatever strangers may send.
+pub const LOCAL_BODY_BYTES: usize =
+    if scripts::BODY_LIMIT > bulk::BODY_LIMIT { scripts::BODY_LIMIT } else { bulk::BODY_LIMIT };
 
 /// The table as the document has it.
 pub fn operations() -> impl Iterator<Item = Operation> {
@@ -227,7 +234,7 @@ async fn answer(
         let initiator = known.initiator.clone();
         *caller.lock() = Some(initiator.clone());
         known.may(route.access)?;
-        let call = Call::read(app.clone(), initiator, id, &parts, body).await?;
+        let call = Call::read(app.clone(), initiator, id, (way, parts), body).await?;
         record(&app, route, &call, &asked).await?;
         (route.handler)(call).await
     };

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{
     aim::Aim,
     call::{Call, ok},
-    moment,
+    guard, moment,
     problem::Problem,
     state,
     target::{self, KINDS, Named, PARAMETERS, reach},
@@ -38,6 +38,7 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
     let mut shown = count.show();
     insert(&mut shown, "target", Some(json!(target)));
     insert(&mut shown, "before", Some(json!(before)));
+    insert(&mut shown, "guard", Some(guard::shown_for(&call.app, &target, before).await?));
     Ok(ok(&shown))
 }
 
@@ -57,7 +58,7 @@ pub(super) fn describe(it: Description) -> Description {
     let it = PARAMETERS.into_iter().skip(1).fold(it, |it, member| it.query(member, name(), about));
     let it = it.query("before", moment::written(), "Only what was issued before this time.");
     let counted = counted().with("target", target::shown()).with("before", maybe(shape::moment()));
-    it.gives(200, counted.named("Preview")).refuses(&[404, 422])
+    it.gives(200, counted.with("guard", guard::shown()).named("Preview")).refuses(&[404, 422])
 }
 
 /// What was counted so far.

@@ -3,14 +3,16 @@
 use std::time::Instant;
 
 use axum::{http::StatusCode, response::Response};
-use rescind_ledger::{Ended, Entry, Lane, Order, Reads, Reason, Target, Timestamp};
+use rescind_ledger::{
+    Door, Ended, Entry, Lane, LedgerError, Order, Placed, Placement, Reads, Reason, Target, Timestamp, check_condition,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{
-    call::Call,
-    keys, moment,
+    call::{Call, accepted},
+    guard, keys, moment, pending,
     problem::Problem,
     target::{self, Named},
 };
@@ -38,6 +40,13 @@ struct OrderForm {
     #[serde(default, deserialize_with = "target::given")]
     #[schema(schema_with = moments)]
     before: Option<String>,
+    /// When it is to be carried out, if not now.
+    #[schema(schema_with = moments)]
+    at: Option<String>,
+    /// The phrase that an order of great reach has to be confirmed with.
+    confirm: Option<String>,
+    /// Why no second administrator is waited for.
+    break_glass: Option<String>,
 }
 
 fn moments() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
@@ -55,9 +64,11 @@ pub(super) fn describe(it: Description) -> Description {
         let taken = taken.with("reason", text()).with("before", maybe(shape::moment()));
         taken.with("time", shape::moment()).named("Revocation")
     };
-    let it = it.says("201 if the order wrote an entry, 200 if one stood already.");
+    let it = it.says(
+        "201 if the order wrote an entry, 200 if one stood already, 202 if it waits for its time or an approval.",
+    );
     let it = it.header("Idempotency-Key", text(), key).json(of::<OrderForm>());
-    it.gives(201, taken()).gives(200, taken()).refuses(&[404, 409, 422])
+    it.gives(201, taken()).gives(200, taken()).gives(202, pending::kept()).refuses(&[404, 409, 422])
 }
 
 pub(super) fn other() -> String {
@@ -75,6 +86,8 @@ pub(super) async fn order(call: Call) -> Result<Response, Problem> {
     let reason = read_reason(&form.reason)?;
     let before = form.before.as_deref().map(|text| moment::read("before", text)).transpose()?;
     let target = form.target.resolve(&call.app).await?;
+    let found = guard::look(&call.app, &target, before).await?;
+    found.confirmed("revoke", &target, form.confirm.as_deref())?;
     let order = Order {
         target,
         reason,
@@ -83,9 +96,21 @@ pub(super) async fn order(call: Call) -> Result<Response, Problem> {
         idempotency_key: call.idempotency_key.clone(),
         before,
     };
-    let carried_out = carry_out(&call.app, &order).await?;
-    let status = if carried_out.ended.fresh { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(json_response(status, carried_out.show(&call.app, &order).await?.to_string()))
+    let at = form.at.as_deref().map(|text| moment::read("at", text)).transpose()?;
+    check_condition(&order.target, order.before, at.unwrap_or_else(|| call.app.now()))?;
+    let placement = found.placement(order, at, form.break_glass);
+    let (placed, at) = place(&call.app, &placement).await?;
+    if let Some(why) = &placement.break_glass {
+        guard::tell_broken_glass(&call.app, &call.initiator, why);
+    }
+    match placed {
+        Placed::Pending(pending) => Ok(accepted(&json!({ "pending": pending::show(&pending) }))),
+        Placed::Ended(ended) => {
+            let status = if ended.fresh { StatusCode::CREATED } else { StatusCode::OK };
+            let shown = CarriedOut { ended, at }.show(&call.app, &placement.order).await?;
+            Ok(json_response(status, shown.to_string()))
+        }
+    }
 }
 
 /// An order that the door has taken.
@@ -94,28 +119,47 @@ struct CarriedOut {
     at: Timestamp,
 }
 
-async fn carry_out(app: &App, order: &Order) -> Result<CarriedOut, Problem> {
-    let retired = match &order.target {
-        Target::Key { key } => prepare_key(app, key).await?,
+async fn place(app: &App, placement: &Placement) -> Result<(Placed, Timestamp), Problem> {
+    let (submitted, order) = (placement.clone(), &placement.order);
+    let waits = placement.waits();
+    end_by(app, &order.target, order.reason, waits, move |door| {
+        let placed = door.place(&submitted)?;
+        let is_ended = matches!(placed, Placed::Ended(_));
+        Ok(((placed, door.now()), is_ended))
+    })
+    .await
+}
+
+/// Has a job end something, with what the end of a signing key needs around it. The job says whether it came to that; `waits`
+/// says that it will not.
+pub(super) async fn end_by<T: Send + 'static>(
+    app: &App,
+    target: &Target,
+    reason: Reason,
+    waits: bool,
+    job: impl FnOnce(&mut Door<'_>) -> Result<(T, bool), LedgerError> + Send + 'static,
+) -> Result<T, Problem> {
+    let retired = match target {
+        Target::Key { key } if !waits => prepare_key(app, key).await?,
         _ => None,
     };
-    let submitted = order.clone();
     app.pace.at("submit").await;
     let begun = Instant::now();
     let ticket = app.submit(Lane::Ending, move |door| {
-        let ended = door.end(&submitted)?;
+        let (outcome, is_ended) = job(door)?;
         // With the entry, not after it: once the entry is forgotten, nothing else would keep the key from coming back.
-        retired.iter().try_for_each(|name| door.delete_secret(name))?;
-        Ok(CarriedOut { ended, at: door.now() })
+        retired.iter().filter(|_| is_ended).try_for_each(|name| door.delete_secret(name))?;
+        Ok((outcome, is_ended))
     });
-    let carried_out = ticket.await?;
-    app.telemetry.revoke_seconds.record(begun.elapsed());
-    let labels = [("target", kind(&order.target)), ("reason", order.reason.code())];
-    app.telemetry.count("rescind_revocations_total", &labels);
-    if matches!(order.target, Target::Key { .. }) {
-        withdraw_keys(app).await?;
+    let (outcome, is_ended) = ticket.await?;
+    if is_ended {
+        app.telemetry.revoke_seconds.record(begun.elapsed());
+        app.telemetry.count("rescind_revocations_total", &[("target", kind(target)), ("reason", reason.code())]);
+        if matches!(target, Target::Key { .. }) {
+            withdraw_keys(app).await?;
+        }
     }
-    Ok(carried_out)
+    Ok(outcome)
 }
 
 /// Before the key that signs now ends, another must sign: nobody is to be given a token that is dead already. Answers with

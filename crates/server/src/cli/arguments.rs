@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
-use rescind_ledger::Reason;
+use rescind_ledger::{PendingState, Reason};
 
-use super::{audit::AuditCommand, script::ScriptCommand, sessions::SessionsCommand, settings::SettingsCommand};
+use super::{
+    audit::AuditCommand, bulk::BulkCommand, confirm::ConfirmArguments, script::ScriptCommand,
+    sessions::SessionsCommand, settings::SettingsCommand,
+};
 
 /// Issues OAuth 2 and OpenID Connect tokens and sessions, and takes them back.
 #[derive(Debug, Parser)]
@@ -96,7 +99,13 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ListCommand,
     },
-    /// Revocations that were made.
+    /// One thing done to many users, as a job of the server.
+    Bulk {
+        #[command(subcommand)]
+        command: BulkCommand,
+    },
+    /// Revocations that were made, and those that wait.
+    #[command(name = "revocation", alias = "revocations")]
     Revocations {
         #[command(subcommand)]
         command: RevocationsCommand,
@@ -349,11 +358,17 @@ pub(super) enum ClientCommand {
         name: Option<String>,
         #[command(flatten)]
         options: Box<ClientOptions>,
+        #[command(flatten)]
+        confirm: ConfirmArguments,
     },
     /// Gives a client a new secret and prints it, this once.
     Secret { client: String },
     /// Removes a client and ends everything it holds.
-    Remove { client: String },
+    Remove {
+        client: String,
+        #[command(flatten)]
+        confirm: ConfirmArguments,
+    },
 }
 
 /// What may be said of an API.
@@ -408,9 +423,15 @@ pub(super) enum ApiCommand {
         name: Option<String>,
         #[command(flatten)]
         options: ApiOptions,
+        #[command(flatten)]
+        confirm: ConfirmArguments,
     },
     /// Removes an API and ends the tokens for it.
-    Remove { audience: String },
+    Remove {
+        audience: String,
+        #[command(flatten)]
+        confirm: ConfirmArguments,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -440,6 +461,8 @@ pub(super) enum DeviceCommand {
         /// A name by which others know it, as KIND=VALUE; a list that is given replaces the one before.
         #[arg(long = "external-id", value_name = "KIND=VALUE")]
         external_ids: Vec<String>,
+        #[command(flatten)]
+        confirm: ConfirmArguments,
     },
 }
 
@@ -491,6 +514,11 @@ pub(super) struct RevokeArguments {
     /// Makes a repeated order the same order.
     #[arg(long, value_name = "KEY")]
     pub(super) idempotency_key: Option<String>,
+    /// When, if not now: RFC 3339, such as 2027-01-31T18:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub(super) at: Option<String>,
+    #[command(flatten)]
+    pub(super) confirm: ConfirmArguments,
 }
 
 #[derive(Debug, Args)]
@@ -537,6 +565,26 @@ pub(super) enum RevocationsCommand {
     List(PageArguments),
     /// Shows the revocation at a position.
     Show { position: String },
+    /// Lists revocations that wait, or have waited; shows the one that is named.
+    Pending {
+        #[arg(allow_hyphen_values = true)]
+        id: Option<String>,
+        /// Only those in this state.
+        #[arg(long, value_parser = PossibleValuesParser::new(PendingState::WORDS))]
+        state: Option<String>,
+        #[command(flatten)]
+        page: PageArguments,
+    },
+    /// Approves a revocation that another administrator has ordered.
+    Approve {
+        #[arg(allow_hyphen_values = true)]
+        id: String,
+    },
+    /// Takes back a revocation that still waits.
+    Withdraw {
+        #[arg(allow_hyphen_values = true)]
+        id: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -11,6 +11,7 @@ use super::{
         ApiCommand, ApiOptions, ClientCommand, ClientOptions, DeviceCommand, Globals, Output, PageArguments,
         RegistrationTokenCommand, SwitchArguments, UserCommand,
     },
+    confirm::ConfirmArguments,
     connection::{Connection, part},
     failure::Failure,
     input,
@@ -47,6 +48,22 @@ impl Members {
         }
         Ok(Value::Object(self.0))
     }
+}
+
+/// Sends a change that a guard may want confirmed.
+async fn guarded(
+    server: &Connection,
+    method: Method,
+    path: &str,
+    query: &[(&str, &str)],
+    body: Option<&Value>,
+    confirm: &ConfirmArguments,
+) -> Result<Value, Failure> {
+    let send = async |phrase: Option<&str>| {
+        let query = [query, &confirm.query(phrase)[..]].concat();
+        server.send(method.clone(), path, &query, body).await
+    };
+    confirm.send(send).await
 }
 
 async fn list(
@@ -125,15 +142,15 @@ pub(super) async fn client(globals: &Globals, server: &Connection, command: Clie
             return list(globals, server, "/clients", &page, &columns).await;
         }
         ClientCommand::Show { client } => server.get(&format!("/clients/{}", part(&client)), &[]).await?,
-        ClientCommand::Set { client, switch, name, options } => {
+        ClientCommand::Set { client, switch, name, options, confirm } => {
             let body = client_members(&options)?.with_switch(&switch).with("name", name).changes()?;
-            server.send(Method::PATCH, &format!("/clients/{}", part(&client)), &[], Some(&body)).await?
+            guarded(server, Method::PATCH, &format!("/clients/{}", part(&client)), &[], Some(&body), &confirm).await?
         }
         ClientCommand::Secret { client } => {
             server.post(&format!("/clients/{}/secret", part(&client)), &json!({})).await?
         }
-        ClientCommand::Remove { client } => {
-            server.send(Method::DELETE, &format!("/clients/{}", part(&client)), &[], None).await?
+        ClientCommand::Remove { client, confirm } => {
+            guarded(server, Method::DELETE, &format!("/clients/{}", part(&client)), &[], None, &confirm).await?
         }
     };
     output::record(globals, &answer);
@@ -182,12 +199,12 @@ pub(super) async fn api(globals: &Globals, server: &Connection, command: ApiComm
             return list(globals, server, "/apis", &page, &columns).await;
         }
         ApiCommand::Show { audience } => server.get("/apis", &[("audience", &audience)]).await?,
-        ApiCommand::Set { audience, name, options } => {
+        ApiCommand::Set { audience, name, options, confirm } => {
             let body = api_members(&options).with("name", name).changes()?;
-            server.send(Method::PATCH, "/apis", &[("audience", &audience)], Some(&body)).await?
+            guarded(server, Method::PATCH, "/apis", &[("audience", &audience)], Some(&body), &confirm).await?
         }
-        ApiCommand::Remove { audience } => {
-            server.send(Method::DELETE, "/apis", &[("audience", &audience)], None).await?
+        ApiCommand::Remove { audience, confirm } => {
+            guarded(server, Method::DELETE, "/apis", &[("audience", &audience)], None, &confirm).await?
         }
     };
     if globals.output == Output::Json {
@@ -236,10 +253,10 @@ pub(super) async fn device(globals: &Globals, server: &Connection, command: Devi
             return list(globals, server, "/devices", &page, &columns).await;
         }
         DeviceCommand::Show { device } => server.get(&format!("/devices/{}", part(&device)), &[]).await?,
-        DeviceCommand::Set { device, switch, name, external_ids } => {
+        DeviceCommand::Set { device, switch, name, external_ids, confirm } => {
             let body = Members::default().with_switch(&switch).with("name", name);
             let body = body.with("external_ids", pairs(&external_ids)?).changes()?;
-            server.send(Method::PATCH, &format!("/devices/{}", part(&device)), &[], Some(&body)).await?
+            guarded(server, Method::PATCH, &format!("/devices/{}", part(&device)), &[], Some(&body), &confirm).await?
         }
     };
     output::record(globals, &answer);

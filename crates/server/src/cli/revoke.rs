@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{
     arguments::{Globals, Output, RevokeArguments, RevokeKind},
+    confirm::ConfirmArguments,
     connection::Connection,
     failure::Failure,
     input, output,
@@ -22,6 +23,7 @@ pub(super) struct Prepared {
     before: Option<String>,
     preview: bool,
     idempotency_key: Option<String>,
+    confirm: ConfirmArguments,
 }
 
 impl Prepared {
@@ -34,11 +36,13 @@ impl Prepared {
         if let Some(note) = &order.note {
             body.insert("note".to_owned(), json!(note));
         }
-        if let Some(before) = &order.before {
-            body.insert("before".to_owned(), json!(before));
+        let given = [("at", &order.at), ("before", &order.before), ("break_glass", &order.confirm.break_glass)];
+        for (name, value) in given.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
+            body.insert(name.to_owned(), json!(value));
         }
         let (before, idempotency_key) = (order.before.clone(), order.idempotency_key.clone());
-        Ok(Self { target, token, body, before, preview: order.preview, idempotency_key })
+        let confirm = order.confirm.clone();
+        Ok(Self { target, token, body, before, preview: order.preview, idempotency_key, confirm })
     }
 
     pub(super) async fn carry_out(mut self, globals: &Globals, server: &Connection) -> Result<(), Failure> {
@@ -49,11 +53,23 @@ impl Prepared {
             self.target.insert("token".to_owned(), json!(token.as_str()));
         }
         self.body.insert("target".to_owned(), Value::Object(self.target));
-        let body = Value::Object(self.body);
-        let key = self.idempotency_key.as_deref();
-        let answer = server.send_keyed(Method::POST, "/revocations", &[], Some(&body), key).await?;
+        let (body, key) = (Value::Object(self.body), self.idempotency_key.as_deref());
+        let send = async |phrase: Option<&str>| {
+            let mut body = body.clone();
+            if let Some(phrase) = phrase {
+                body["confirm"] = json!(phrase);
+            }
+            server.send_keyed(Method::POST, "/revocations", &[], Some(&body), key).await
+        };
+        let answer = self.confirm.send(send).await?;
         if globals.output == Output::Json {
             output::json(&answer);
+            return Ok(());
+        }
+        if let Some(pending) = answer.get("pending") {
+            let waits = pending.get("state") == Some(&json!("waiting"));
+            println!("{}", if waits { "waits for another administrator" } else { "scheduled" });
+            output::record(globals, pending);
             return Ok(());
         }
         let fresh = answer.get("fresh") == Some(&json!(true));

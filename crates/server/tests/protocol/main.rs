@@ -27,6 +27,7 @@ mod endings;
 mod entrust;
 mod fetched_keys;
 mod global_token_revocation;
+mod guards;
 mod introspection;
 mod janssen_prefix;
 mod keys;

@@ -10,9 +10,9 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 use rescind_ledger::{
-    AccessToken, AuditHead, AuditRecord, Authentication, Code, Consent, CredentialOwner, Device, Entry, Filter, Grant,
-    Hash, HorizonFact, Page, Position, PushedRequest, Reads, RefreshToken, ScriptVersion, Sealed, Session,
-    SettingChange, SignedHead, StatusList, StatusScan, StoreError, Timestamp, User,
+    AccessToken, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Code, Consent, CredentialOwner, Device,
+    Entry, Filter, Grant, Hash, HorizonFact, Page, PendingOrder, Position, PushedRequest, Reads, RefreshToken,
+    ScriptVersion, Sealed, Session, SettingChange, SignedHead, StatusList, StatusScan, StoreError, Timestamp, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params};
 
@@ -20,7 +20,7 @@ use super::{
     audit,
     cells::{Cells, Stored, bound},
     fault::Within,
-    listing, open, status,
+    listing, open, pending, status,
 };
 
 /// The sessions of a user that are not noted as ended, the oldest first.
@@ -319,6 +319,57 @@ impl Reads for SqliteReads {
             let mut statement = connection.prepare_cached(sql).within("outbox")?;
             let rows = statement.query_map([limit], |row| Cells::of(row).position()).within("outbox")?;
             rows.collect::<rusqlite::Result<_>>().within("outbox")
+        })
+    }
+
+    async fn find_pending_order(&self, id: &str) -> Result<Option<PendingOrder>, StoreError> {
+        self.read(|connection| pending::find(connection, pending::FIND, id).within("pending_orders"))
+    }
+
+    async fn pending_orders(
+        &self,
+        state: Option<&str>,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<PendingOrder>, StoreError> {
+        self.read(|connection| pending::page(connection, state, cursor, limit))
+    }
+
+    async fn due_pending_orders(&self, now: Timestamp, limit: u32) -> Result<Vec<PendingOrder>, StoreError> {
+        let params = rusqlite::params![now.0, limit];
+        self.read(|connection| pending::bodies(connection, pending::DUE, params).within("pending_orders"))
+    }
+
+    async fn find_bulk_job(&self, id: &str) -> Result<Option<BulkJob>, StoreError> {
+        self.read(|connection| pending::find(connection, pending::FIND_BULK, id).within("bulk_jobs"))
+    }
+
+    async fn bulk_jobs(&self, cursor: Option<&str>, limit: u32) -> Result<Page<BulkJob>, StoreError> {
+        self.read(|connection| pending::page_of_bulk(connection, cursor, limit))
+    }
+
+    async fn open_bulk_jobs(&self) -> Result<Vec<BulkJob>, StoreError> {
+        self.read(|connection| pending::bodies(connection, pending::OPEN_BULK, []).within("bulk_jobs"))
+    }
+
+    async fn bulk_piece(&self, job: &str, place: u32) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| pending::piece(connection, job, place).within("bulk_pieces"))
+    }
+
+    async fn bulk_failures(
+        &self,
+        job: &str,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<BulkFailure>, StoreError> {
+        self.read(|connection| pending::failures(connection, job, cursor, limit))
+    }
+
+    async fn live_sessions(&self, most: u32) -> Result<u32, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT count(*) FROM (SELECT 1 FROM sessions WHERE due_at IS NOT NULL LIMIT ?1)";
+            let mut count = connection.prepare_cached(sql).within("sessions")?;
+            count.query_row([most], |row| row.get(0)).within("sessions")
         })
     }
 

@@ -123,7 +123,7 @@ fn every_kind_of_revocation_ends_what_it_names_and_nothing_else() {
             "{line}: the same order"
         );
 
-        let entry = world.host.json(&["revocations", "show", ended["position"].as_str().unwrap()]);
+        let entry = world.host.json(&["revocation", "show", ended["position"].as_str().unwrap()]);
         let shown = (&entry["target"], &entry["reason"], &entry["note"]);
         assert_eq!(shown, (&target, &json!("policy"), &json!(note)), "{line}");
         let dead = held.iter().filter(|one| !world.host.is_alive(&one.token)).map(|one| one.name);
@@ -134,7 +134,7 @@ fn every_kind_of_revocation_ends_what_it_names_and_nothing_else() {
             "{line}: as many as the preview has counted"
         );
     }
-    let listed = world.host.json(&["revocations", "list"]);
+    let listed = world.host.json(&["revocation", "list"]);
     assert_eq!(listed["items"].as_array().unwrap().len(), ENDINGS.len(), "one entry for each order");
 }
 
