@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    Api, Client, ConfigurationChange, Device, Door, Ended, Initiator, LedgerError, Order, Reason, Sealed, Target, User,
+    Api, Client, ConfigurationChange, Device, Door, Ended, Identity, Initiator, LedgerError, Order, Reason, Sealed, Target, User,
 };
 
 /// What is to be different about a user.
@@ -53,17 +53,28 @@ impl Door<'_> {
         if before.enabled != after.enabled {
             self.change(ConfigurationChange::User { user: after.id.clone(), enabled: after.enabled });
         }
-        let Some(reason) = reason_to_end(&before, &after) else { return Ok(None) };
-        let target = Target::Subject { issuer: self.live.issuer().to_owned(), subject: after.id };
-        self.end(&Order::new(target, reason, initiator.clone())).map(Some)
+        let ended = match reason_to_end(&before, &after) {
+            Some(reason) => {
+                let target = Target::Subject { issuer: self.live.issuer().to_owned(), subject: after.id.clone() };
+                Some(self.end(&Order::new(target, reason, initiator.clone()))?)
+            }
+            None => None,
+        };
+        if Identity::from(&before) != Identity::from(&after) {
+            self.keep_identity(&before, self.head())?;
+        }
+        Ok(ended)
     }
 
     /// Removes a user and ends everything they hold. Ids are never reused, so nothing of theirs comes back.
     pub fn delete_user(&mut self, id: &str, initiator: &Initiator) -> Result<Ended, LedgerError> {
-        self.tx.find_user(id)?.ok_or(LedgerError::Refused("there is no such user"))?;
-        self.tx.delete_user(id)?;
+        let user = self.tx.find_user(id)?.ok_or(LedgerError::Refused("there is no such user"))?;
         let target = Target::Subject { issuer: self.live.issuer().to_owned(), subject: id.to_owned() };
-        self.end(&Order::new(target, Reason::LeftCompany, initiator.clone()))
+        let ended = self.end(&Order::new(target, Reason::LeftCompany, initiator.clone()))?;
+        // Receivers may hear of it only later, and know the user by these names.
+        self.keep_identity(&user, self.head())?;
+        self.tx.delete_user(id)?;
+        Ok(ended)
     }
 
     /// A client as it stands at this very point of the transaction: what a change must start from.
@@ -162,7 +173,7 @@ impl Door<'_> {
         Ok(self.tx.delete_secret(name)?)
     }
 
-    /// Notes that everything up to a position was told to whoever had to hear of it.
+    /// Notes that everything up to a position was counted and is on its way to whoever has to hear of it.
     pub fn complete_outbox(&mut self, through: crate::Position) -> Result<(), LedgerError> {
         Ok(self.tx.complete_outbox(through)?)
     }

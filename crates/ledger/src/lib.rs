@@ -9,9 +9,12 @@ mod audit;
 mod change;
 mod change_script;
 mod configuration;
+mod delivery;
 mod door;
+mod effect;
 mod entry;
 mod forget;
+mod identity;
 mod issue;
 mod live;
 mod order;
@@ -27,6 +30,7 @@ mod session_view;
 mod sessions;
 mod settings;
 mod status;
+mod tally;
 mod target;
 mod time;
 mod token_view;
@@ -38,14 +42,17 @@ pub use audit::{Action, AuditBody, AuditEvent, AuditHead, AuditRecord, SignedHea
 pub use change::{ClientChange, UserChange};
 pub use change_script::ScriptChange;
 pub use configuration::{Configuration, ConfigurationChange};
+pub use delivery::{Attempt, Delivery, DeliveryState, Expanded, Outcome, Standing, backoff};
 pub use door::{Door, Ended};
+pub use effect::{Done, Effect, effects_of};
 pub use entry::Entry;
-pub use forget::{HorizonFact, Sweep, horizon_in_force};
+pub use forget::{COUNTED_WITHIN, HorizonFact, Sweep, horizon_in_force};
+pub use identity::Identity;
 pub use issue::{Minted, SignIn, TimedOut};
 pub use live::{Live, Startup};
 pub use order::{Initiator, Order, Reason, UnknownReason};
 pub use origin::Origin;
-pub use port::{CredentialOwner, Filter, ForgottenAudit, Mark, Marker, Page, Reads, Store, StoreError, Swept, Tx, Use};
+pub use port::{CredentialOwner, EntryFilter, Filter, ForgottenAudit, Mark, Marker, Page, Reads, Store, StoreError, Swept, Tx, Use};
 pub use records::{
     AccessToken, Api, Authentication, Client, ClientAuthMethod, Code, Consent, Device, Grant, PushedRequest,
     RefreshBinding, RefreshToken, Rotation, Sealed, Session, SigningAlgorithm, TokenFormat, User,
@@ -61,6 +68,7 @@ pub use settings::{Definition, Feature, Form, NewSetting, ScriptFailure, Setting
 pub use status::{
     LogoutStatusJwt, Reach, StatusList, StatusNames, StatusReference, StatusScan, StatusSlot, StatusView,
 };
+pub use tally::{EndedBy, Tally};
 pub use target::{Target, UnknownTarget};
 pub use time::Timestamp;
 pub use token_view::TokenView;

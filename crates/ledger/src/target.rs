@@ -67,6 +67,37 @@ impl Target {
         self.as_ref().is_living()
     }
 
+    /// The word for its kind, as entries have it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Token { .. } => "token",
+            Self::Grant { .. } => "grant",
+            Self::Session { .. } => "session",
+            Self::Key { .. } => "key",
+            Self::Device { .. } => "device",
+            Self::Subject { .. } => "subject",
+            Self::Client { .. } => "client",
+            Self::Audience { .. } => "audience",
+            Self::Everything => "everything",
+            Self::SubjectClient { .. } => "subject_client",
+            Self::SubjectAudience { .. } => "subject_audience",
+            Self::ClientAudience { .. } => "client_audience",
+            Self::DeviceClient { .. } => "device_client",
+        }
+    }
+
+    /// The id of the user whom it is about, if that is one of this issuer's.
+    #[must_use]
+    pub fn user(&self, ours: &str) -> Option<&str> {
+        match self {
+            Self::Subject { issuer, subject }
+            | Self::SubjectClient { issuer, subject, .. }
+            | Self::SubjectAudience { issuer, subject, .. } => (issuer == ours).then_some(subject),
+            _ => None,
+        }
+    }
+
     /// Its place in the index.
     #[must_use]
     pub fn fingerprint(&self, key: &FingerprintKey) -> Fingerprint {

@@ -134,7 +134,7 @@ impl Opened {
         let (queue, clock) = (CloseAtEnd(app.queue.clone()), app.clock.clone());
         let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || {
             while queue.0.wait() {
-                writer.turn(clock.now());
+                writer.turn(&|| clock.now());
             }
         })?;
         Ok((app, thread))
@@ -172,7 +172,7 @@ impl Facts {
             }
             Ok(())
         });
-        writer.turn(now);
+        writer.turn(&|| now);
         Ok(ticket.wait()?)
     }
 }

@@ -47,7 +47,7 @@ impl<'r, 's> Cells<'r, 's> {
         self.take().map(Timestamp)
     }
 
-    fn time_or_none(&mut self) -> rusqlite::Result<Option<Timestamp>> {
+    pub(super) fn time_or_none(&mut self) -> rusqlite::Result<Option<Timestamp>> {
         Ok(self.take::<Option<i64>>()?.map(Timestamp))
     }
 
