@@ -35,7 +35,8 @@ const MOST: usize = 8192;
 pub(crate) struct Effects(VecDeque<Done>);
 
 impl Effects {
-    pub(crate) fn note(&mut self, done: Done) {
+    pub(crate) fn extend(&mut self, done: Option<Done>) {
+        let Some(done) = done else { return };
         if self.0.len() >= MOST {
             self.0.pop_front();
         }
@@ -109,7 +110,7 @@ mod tests {
     #[test]
     fn the_memory_is_bounded_and_keeps_the_newest() {
         let mut effects = Effects::default();
-        (1..=MOST as u64 + 3).for_each(|seq| effects.note(done(seq, seq, 0)));
+        (1..=MOST as u64 + 3).for_each(|seq| effects.extend(Some(done(seq, seq, 0))));
         assert_eq!(effects.0.len(), MOST);
         assert!(effects.between(at(1), at(3)).is_empty());
         assert_eq!(effects.between(at(4), at(5)).len(), 2);

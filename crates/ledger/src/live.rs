@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use rescind_check::{FingerprintKey, Index, Position, SHARDS, Side, Trace, Verdict, stamp};
 
 use crate::{
@@ -144,9 +144,9 @@ impl Live {
         self.effects.lock().forget_through(through);
     }
 
-    /// Remembers when a batch took effect until that is written down.
-    pub(crate) fn note_effect(&self, done: Done) {
-        self.effects.lock().note(done);
+    /// Where it is remembered when batches took effect, until that is written down.
+    pub(crate) fn effects(&self) -> MutexGuard<'_, Effects> {
+        self.effects.lock()
     }
 
     /// Takes over one committed batch. The configuration goes first and both move under one lock, so that nobody can

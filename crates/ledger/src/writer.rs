@@ -339,8 +339,11 @@ impl Writer {
                 turn.moments = (begun_at, clock());
             }
             Some(Step::Apply) => {
+                // Held over both: who sees the entries in force finds the moment as well.
+                let live = self.live.clone();
+                let mut effects = live.effects();
                 self.apply(turn);
-                self.note_effect(turn, clock);
+                effects.extend(effect_of(turn, clock));
             }
             Some(Step::Acknowledge) => self.acknowledge(turn),
             None => {}
@@ -388,15 +391,6 @@ impl Writer {
         }
     }
 
-    /// What a recovery has put in force instead is not noted: nobody knows since when it is durable.
-    fn note_effect(&self, turn: &Turn, clock: &dyn Fn() -> Timestamp) {
-        let (Ok(()), [first, .., last] | [first @ last]) = (&turn.fate, turn.written.entries.as_slice()) else { return };
-        let (begun_at, durable_at) = turn.moments;
-        let (first, last) = (first.position, last.position);
-        let effect = Effect { first, last, durable_at, applied_at: clock(), at_latest: false };
-        self.live.note_effect(Done { effect, begun_at });
-    }
-
     fn acknowledge(&self, turn: &mut Turn) {
         self.queue.note_callers(turn.jobs.len());
         for job in turn.jobs.drain(..) {
@@ -423,6 +417,14 @@ impl Writer {
         self.broken = false;
         Ok(())
     }
+}
+
+/// What a recovery has put in force instead is not noted: nobody knows since when it is durable.
+fn effect_of(turn: &Turn, clock: &dyn Fn() -> Timestamp) -> Option<Done> {
+    let entries = turn.fate.is_ok().then_some(&turn.written.entries)?;
+    let (first, last) = (entries.first()?.position, entries.last()?.position);
+    let (begun_at, durable_at) = turn.moments;
+    Some(Done { effect: Effect { first, last, durable_at, applied_at: clock(), at_latest: false }, begun_at })
 }
 
 #[cfg(test)]

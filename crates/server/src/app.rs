@@ -14,6 +14,7 @@ use crate::{
     audit::{Refused, heads::Turn},
     clock::{Clock, random},
     config::{Config, Lifetimes},
+    deliveries::Deliveries,
     egress::Egress,
     keys::Keys,
     master_key, openapi, origin,
@@ -52,6 +53,7 @@ pub struct App {
     /// Where scripts are run.
     pub scripts: Arc<Workshop>,
     pub telemetry: Telemetry,
+    pub deliveries: Deliveries,
     pub runtime_log: RuntimeLog,
     pub places: Places,
     pub openapi: openapi::Cached,
@@ -111,6 +113,7 @@ impl Opened {
             audit_heads: Turn::default(),
             scripts: Arc::default(),
             telemetry,
+            deliveries: Deliveries::new(&live, now),
             runtime_log,
             places: Places::open(config.geoip_database.as_deref())?,
             openapi: openapi::Cached::default(),

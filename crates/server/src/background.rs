@@ -15,7 +15,6 @@ use crate::{
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// The most rows of a kind that one transaction of a sweep removes, so that requests need not wait for it.
 const SWEEP_ROWS: u32 = 1000;
-const DISPATCH_EVERY: Duration = Duration::from_secs(1);
 /// The end of a session whose time ran out is promised to others within five seconds: a busy writer has four of them.
 const TIME_OUT_EVERY: Duration = Duration::from_secs(1);
 /// The most sessions that wait for the writer at once: half of what it takes in one transaction.
@@ -36,16 +35,7 @@ pub fn spawn(app: &Arc<App>) {
             }
         }
     });
-    let dispatcher = app.clone();
-    tokio::spawn(async move {
-        let mut tick = tokio::time::interval(DISPATCH_EVERY);
-        loop {
-            tick.tick().await;
-            if let Err(why) = deliveries::dispatch(&dispatcher).await {
-                tracing::error!(error = %why, "dispatching failed; it is tried again");
-            }
-        }
-    });
+    deliveries::spawn(app);
     let watch = app.clone();
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(TIME_OUT_EVERY);
