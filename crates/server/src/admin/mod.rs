@@ -12,6 +12,7 @@ mod keys;
 mod listings;
 mod preview;
 pub mod problem;
+mod receivers;
 mod registration_tokens;
 mod revocations;
 mod routes;

@@ -21,6 +21,7 @@ use crate::{
         shape::{flag, inline, moment, object, of, position, text, words_of},
     },
     protocol::error::json_response,
+    receipts::link,
 };
 
 /// The body of an order.
@@ -39,13 +40,16 @@ pub(super) fn reasons() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
     inline(words_of(&Reason::ALL))
 }
 
+const ANSWERS: &str = "201 if the order wrote an entry, 200 if one stood already. `receipt` is a link that opens the receipt of this \
+                       one revocation for some days, without signing in: also when the order has ended the caller's own access.";
+
 pub(super) fn describe(it: Description) -> Description {
     let key = "Two orders of one caller with one key are one order.";
     let taken = || {
         let taken = object().with("position", position()).with("fresh", flag()).with("target", target::shown());
-        taken.with("reason", text()).with("time", moment()).named("Revocation")
+        taken.with("reason", text()).with("time", moment()).with("receipt", text()).named("Revocation")
     };
-    let it = it.says("201 if the order wrote an entry, 200 if one stood already.");
+    let it = it.says(ANSWERS);
     let it = it.header("Idempotency-Key", text(), key).json(of::<OrderForm>());
     it.gives(201, taken()).gives(200, taken()).refuses(&[404, 409, 422])
 }
@@ -98,7 +102,7 @@ async fn carry_out(app: &App, order: &Order) -> Result<CarriedOut, Problem> {
     });
     let carried_out = ticket.await?;
     app.telemetry.revoke_seconds.record(begun.elapsed());
-    let labels = [("target", kind(&order.target)), ("reason", order.reason.code())];
+    let labels = [("target", order.target.kind()), ("reason", order.reason.code())];
     app.telemetry.count("rescind_revocations_total", &labels);
     if matches!(order.target, Target::Key { .. }) {
         withdraw_keys(app).await?;
@@ -141,25 +145,7 @@ impl CarriedOut {
             "target": entry.target,
             "reason": entry.reason,
             "time": entry.time,
+            "receipt": link::address(app, entry.position),
         }))
-    }
-}
-
-/// The kind of a target, from a fixed set, as a metric's label may be.
-fn kind(target: &Target) -> &'static str {
-    match target {
-        Target::Token { .. } => "token",
-        Target::Grant { .. } => "grant",
-        Target::Session { .. } => "session",
-        Target::Key { .. } => "key",
-        Target::Device { .. } => "device",
-        Target::Subject { .. } => "subject",
-        Target::Client { .. } => "client",
-        Target::Audience { .. } => "audience",
-        Target::Everything => "everything",
-        Target::SubjectClient { .. } => "subject_client",
-        Target::SubjectAudience { .. } => "subject_audience",
-        Target::ClientAudience { .. } => "client_audience",
-        Target::DeviceClient { .. } => "device_client",
     }
 }

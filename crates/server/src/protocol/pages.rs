@@ -5,6 +5,7 @@
 
 mod account;
 mod assets;
+mod receipt;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use url::{Host, Url};
 
 pub use account::{Account, AccountEnd, AccountEnded, Closing, Moment, OwnApplication, OwnSession, Permission};
 pub use assets::assets;
+pub use receipt::{ReceiptPage, ToldReceiver, WrittenMoment};
 
 /// Whose pages these are.
 #[derive(Clone, Copy)]
