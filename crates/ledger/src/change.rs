@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Api, Client, ConfigurationChange, Device, Door, Ended, Identity, Initiator, LedgerError, Order, Reason, Sealed, Target, User,
+    Api, Client, ConfigurationChange, Device, Door, Ended, Identity, Initiator, LedgerError, Order, Reason, Sealed,
+    Target, User,
 };
 
 /// What is to be different about a user.

@@ -71,9 +71,14 @@ pub struct Attempt {
 pub enum Outcome {
     Delivered,
     /// It may succeed later, not before `after` if the receiver said so.
-    Retry { after: Option<Duration>, why: String },
+    Retry {
+        after: Option<Duration>,
+        why: String,
+    },
     /// It will never succeed.
-    GiveUp { why: String },
+    GiveUp {
+        why: String,
+    },
 }
 
 /// How a receiver stands as a whole.
@@ -208,7 +213,10 @@ mod tests {
         for (attempts, whole) in [(1, 1), (2, 2), (5, 16), (11, 900), (200, 900)] {
             assert_eq!(backoff(attempts, 0), Duration::from_secs(whole) / 2, "{attempts}");
             let most = (0..2000).map(|random| backoff(attempts, random * 7919)).max().unwrap();
-            assert!(most <= Duration::from_secs(whole) && most > Duration::from_secs(whole) * 3 / 4, "{attempts}: {most:?}");
+            assert!(
+                most <= Duration::from_secs(whole) && most > Duration::from_secs(whole) * 3 / 4,
+                "{attempts}: {most:?}"
+            );
         }
     }
 

@@ -59,11 +59,7 @@ impl Effects {
 /// The stretch from `first` to `last` cut into pieces, each with its moments. For what nobody noted, `unknown` gives a moment
 /// by which it had happened.
 #[must_use]
-pub fn effects_of(
-    stretch: &[Position],
-    noted: &[Done],
-    unknown: impl Fn(Position) -> Timestamp,
-) -> Vec<Effect> {
+pub fn effects_of(stretch: &[Position], noted: &[Done], unknown: impl Fn(Position) -> Timestamp) -> Vec<Effect> {
     let mut pieces: Vec<Effect> = Vec::new();
     for &at in stretch {
         let found = noted.iter().find(|done| done.effect.first <= at && at <= done.effect.last);

@@ -14,11 +14,7 @@ pub struct Identity {
 
 impl From<&User> for Identity {
     fn from(user: &User) -> Self {
-        Self {
-            user_name: user.user_name.clone(),
-            email: user.email.clone(),
-            display_name: user.display_name.clone(),
-        }
+        Self { user_name: user.user_name.clone(), email: user.email.clone(), display_name: user.display_name.clone() }
     }
 }
 

@@ -338,11 +338,8 @@ pub trait Reads: Clone + Send + Sync + 'static {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<Entry>, StoreError>> + Send;
     /// The entries after a position, oldest first.
-    fn entries_after(
-        &self,
-        after: Position,
-        limit: u32,
-    ) -> impl Future<Output = Result<Vec<Entry>, StoreError>> + Send;
+    fn entries_after(&self, after: Position, limit: u32)
+    -> impl Future<Output = Result<Vec<Entry>, StoreError>> + Send;
     /// The newest entries that pass a filter, before a position if one is given. Only so many are looked at; where to go on
     /// is then said, even if few passed or none.
     fn entries_listed(

@@ -92,9 +92,7 @@ impl Filter {
             Target::SubjectAudience { subject, audience, .. } => {
                 Self { user: own(subject), audience: own(audience), ..all }
             }
-            Target::ClientAudience { client, audience } => {
-                Self { client: own(client), audience: own(audience), ..all }
-            }
+            Target::ClientAudience { client, audience } => Self { client: own(client), audience: own(audience), ..all },
             Target::DeviceClient { device, client } => Self { device: own(device), client: own(client), ..all },
         }
     }

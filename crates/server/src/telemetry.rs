@@ -103,7 +103,8 @@ impl Telemetry {
     pub fn render(&self) -> String {
         self.tidy();
         let mut text = self.handle.render();
-        let about = "From the moment the writer took an order until it was in force here, for each entry of the ledger.";
+        let about =
+            "From the moment the writer took an order until it was in force here, for each entry of the ledger.";
         self.time_to_effect.render("rescind_time_to_effect_seconds", about, &mut text);
         text
     }
@@ -175,7 +176,9 @@ mod tests {
         let seen = telemetry.time_to_effect.cumulative();
         assert_eq!((seen[0], seen[5], seen[11], seen[12]), ((Some(1), 2), (Some(50), 3), (Some(5000), 3), (None, 4)));
         let text = telemetry.render();
-        for line in ["_bucket{le=\"0.001\"} 2", "_bucket{le=\"0.05\"} 3", "_bucket{le=\"+Inf\"} 4", "_sum 60.032", "_count 4"] {
+        for line in
+            ["_bucket{le=\"0.001\"} 2", "_bucket{le=\"0.05\"} 3", "_bucket{le=\"+Inf\"} 4", "_sum 60.032", "_count 4"]
+        {
             assert!(text.contains(&format!("rescind_time_to_effect_seconds{line}\n")), "{line} in {text}");
         }
     }

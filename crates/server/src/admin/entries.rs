@@ -59,7 +59,8 @@ fn read_moment(name: &str, text: &str) -> Result<Timestamp, Problem> {
 }
 
 pub(super) fn describe_list(it: Description) -> Description {
-    let it = it.says("Only so many revocations are looked at in one call: a page may be empty and still have a `next`.");
+    let it =
+        it.says("Only so many revocations are looked at in one call: a page may be empty and still have a `next`.");
     let it = it.query("kind", one_of(&KINDS.map(|(kind, _)| kind)), "Of this kind of target, called as in an order.");
     let it = it.query("reason", words_of(&Reason::ALL), "For this reason.");
     let it = it.query("initiator", name(), "On the word of whoever has this id.");

@@ -1,8 +1,8 @@
 //! The table: every route of the admin API, what it takes to use it, and what it takes and answers.
 
 use super::{
-    Access, Recorded, Route, apis, audit, clients, devices, entries, explain, keys, listings, preview,
-    receivers, registration_tokens, revocations, scripts, sessions, settings, status, users,
+    Access, Recorded, Route, apis, audit, clients, devices, entries, explain, keys, listings, preview, receivers,
+    registration_tokens, revocations, scripts, sessions, settings, status, users,
 };
 use crate::{
     endpoint::Verb::{Delete, Get, Patch, Post},

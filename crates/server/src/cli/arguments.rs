@@ -6,7 +6,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use rescind_ledger::Reason;
 
 use super::{
-    audit::AuditCommand, receipt::ReceiptCommand, script::ScriptCommand, sessions::SessionsCommand, settings::SettingsCommand};
+    audit::AuditCommand, receipt::ReceiptCommand, script::ScriptCommand, sessions::SessionsCommand,
+    settings::SettingsCommand,
+};
 
 /// Issues OAuth 2 and OpenID Connect tokens and sessions, and takes them back.
 #[derive(Debug, Parser)]

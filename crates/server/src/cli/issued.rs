@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{
-    arguments::{FilterArguments, Globals, KeysCommand, Output, PageArguments, RevocationsCommand,
-        RevocationsFilter, TokenArguments},
+    arguments::{
+        FilterArguments, Globals, KeysCommand, Output, PageArguments, RevocationsCommand, RevocationsFilter,
+        TokenArguments,
+    },
     connection::{Connection, part},
     failure::Failure,
     input, output,

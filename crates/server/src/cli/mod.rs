@@ -55,7 +55,9 @@ fn run(globals: &Globals, command: Command) -> Result<(), Failure> {
         Command::Restore { file } => local::restore(globals, &file),
         Command::Epoch { command } => local::epoch(globals, command),
         Command::Audit { command } => on_a_runtime(audit::run(globals, command)),
-        Command::Receipt { command: ReceiptCommand::Verify(arguments) } => on_a_runtime(receipt::verify(globals, &arguments)),
+        Command::Receipt { command: ReceiptCommand::Verify(arguments) } => {
+            on_a_runtime(receipt::verify(globals, &arguments))
+        }
         Command::Doctor => on_a_runtime(doctor::run(globals)),
         Command::Script { command: ScriptCommand::Check { file, client } } => script::check(globals, &file, &client),
         other => on_a_runtime(remote(globals, other)),
@@ -90,7 +92,9 @@ async fn remote(globals: &Globals, command: Command) -> Result<(), Failure> {
         }
         Command::Revocations { command } => issued::revocations(globals, &server, command).await,
         Command::Receipt { command } => receipt::run(globals, &server, command).await,
-        Command::Receivers { command: ReceiversCommand::List(page) } => issued::receivers(globals, &server, &page).await,
+        Command::Receivers { command: ReceiversCommand::List(page) } => {
+            issued::receivers(globals, &server, &page).await
+        }
         Command::Keys { command } => issued::keys(globals, &server, command).await,
         Command::RegistrationToken { command } => configure::registration_token(globals, &server, command).await,
         Command::Script { command } => script::run(globals, &server, command).await,

@@ -116,8 +116,7 @@ impl Count<'_> {
     async fn tokens(&mut self, filter: &Filter) -> Result<(), StoreError> {
         let mut cursor = None;
         loop {
-            let page: Page<AccessToken> =
-                self.app.records.store.access_tokens(filter, cursor.as_deref(), PAGE).await?;
+            let page: Page<AccessToken> = self.app.records.store.access_tokens(filter, cursor.as_deref(), PAGE).await?;
             page.items.iter().for_each(|token| self.token(token));
             self.share.rest().await;
             cursor = page.next;

@@ -26,7 +26,8 @@ use crate::{
 };
 
 pub(super) fn describe(it: Description) -> Description {
-    let it = it.says("A page, or JSON for `Accept: application/json`. The page follows what is still under way by itself.");
+    let it =
+        it.says("A page, or JSON for `Accept: application/json`. The page follows what is still under way by itself.");
     let it = it.header("Accept", crate::openapi::shape::text(), "What is wanted.");
     let it = it.place("code", pattern("^[A-Za-z0-9_-]+$"), "What the link ends in.").such_as("AAAA");
     let it = it.gives_page(200).gives(200, free_object()).gives_page(404);
@@ -53,11 +54,10 @@ pub fn local_router(app: &Arc<App>) -> Router {
     Router::new().route(&format!("{}/{{code}}", link::PATH), get(show)).with_state(app.clone())
 }
 
-const NOT_HERE: (&str, &str) = (
-    "There is no receipt here",
-    "The link is not whole, its days are over, or what it was about is no longer kept.",
-);
-const NOT_NOW: (&str, &str) = ("Not possible just now", "The server cannot do this at the moment. Wait a little and try again.");
+const NOT_HERE: (&str, &str) =
+    ("There is no receipt here", "The link is not whole, its days are over, or what it was about is no longer kept.");
+const NOT_NOW: (&str, &str) =
+    ("Not possible just now", "The server cannot do this at the moment. Wait a little and try again.");
 
 async fn find(app: &App, code: &str) -> Result<Option<Receipt>, StoreError> {
     match link::find(app, code) {

@@ -66,7 +66,10 @@ impl Receipt {
             _ => Map::new(),
         };
         let effect = self.effect;
-        shown.insert("user".to_owned(), json!(self.user.as_ref().map(|(id, identity)| show_user(id, identity.as_ref()))));
+        shown.insert(
+            "user".to_owned(),
+            json!(self.user.as_ref().map(|(id, identity)| show_user(id, identity.as_ref()))),
+        );
         shown.insert("durable_at".to_owned(), json!(effect.map(|effect| effect.durable_at)));
         shown.insert("at_latest".to_owned(), json!(effect.is_some_and(|effect| effect.at_latest)));
         let this_server = effect.map(|effect| effect.applied_at);

@@ -4,6 +4,7 @@
 
 mod house;
 mod others_access;
+mod receipts;
 mod refresh;
 mod replay;
 mod revoking;

@@ -87,13 +87,8 @@ pub(super) fn insert(connection: &Connection, delivery: &Delivery) -> rusqlite::
     Ok(())
 }
 
-pub(super) fn find(
-    connection: &Connection,
-    position: Position,
-    receiver: &str,
-) -> rusqlite::Result<Option<Delivery>> {
-    let sql =
-        format!("SELECT {} FROM deliveries WHERE epoch = ?1 AND seq = ?2 AND receiver = ?3", Delivery::COLUMNS);
+pub(super) fn find(connection: &Connection, position: Position, receiver: &str) -> rusqlite::Result<Option<Delivery>> {
+    let sql = format!("SELECT {} FROM deliveries WHERE epoch = ?1 AND seq = ?2 AND receiver = ?3", Delivery::COLUMNS);
     let (epoch, seq) = bound(position);
     connection.prepare_cached(&sql)?.query_row(params![epoch, seq, receiver], Delivery::of).optional()
 }
@@ -179,7 +174,8 @@ fn standing(connection: &Connection, receiver: String) -> rusqlite::Result<Stand
         Some((attempt, kind)) => (Some(attempt), kind),
         None => {
             let kind = "SELECT kind FROM deliveries WHERE receiver = ?1 AND state = 'pending' LIMIT 1";
-            let kind: Option<String> = connection.prepare_cached(kind)?.query_row([&receiver], |row| row.get(0)).optional()?;
+            let kind: Option<String> =
+                connection.prepare_cached(kind)?.query_row([&receiver], |row| row.get(0)).optional()?;
             (None, kind.unwrap_or_default())
         }
     };

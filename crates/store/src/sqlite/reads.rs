@@ -10,10 +10,10 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 use rescind_ledger::{
-    AccessToken, Attempt, AuditHead, AuditRecord, Authentication, Code, Consent, CredentialOwner, Delivery, Device, Effect,
-    Entry, EntryFilter, Filter, Grant, Hash, HorizonFact, Identity, Page, Position, PushedRequest, Reads, RefreshToken,
-    ScriptVersion, Sealed, Session, SettingChange, SignedHead, Standing, StatusList, StatusScan, StoreError, Tally,
-    Timestamp, User,
+    AccessToken, Attempt, AuditHead, AuditRecord, Authentication, Code, Consent, CredentialOwner, Delivery, Device,
+    Effect, Entry, EntryFilter, Filter, Grant, Hash, HorizonFact, Identity, Page, Position, PushedRequest, Reads,
+    RefreshToken, ScriptVersion, Sealed, Session, SettingChange, SignedHead, Standing, StatusList, StatusScan,
+    StoreError, Tally, Timestamp, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params};
 
@@ -379,9 +379,7 @@ impl Reads for SqliteReads {
     }
 
     async fn find_identity(&self, user: &str, position: Position) -> Result<Option<Identity>, StoreError> {
-        self.read(|connection| {
-            deliveries::find_identity(connection, user, position).within(deliveries::IDENTITIES)
-        })
+        self.read(|connection| deliveries::find_identity(connection, user, position).within(deliveries::IDENTITIES))
     }
 
     async fn script_versions(&self, name: &str) -> Result<Vec<ScriptVersion>, StoreError> {

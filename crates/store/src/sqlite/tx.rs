@@ -582,7 +582,8 @@ impl Tx for SqliteTx<'_> {
     }
 
     fn oldest_in_outbox(&mut self) -> Result<Option<Timestamp>, StoreError> {
-        let sql = "SELECT time FROM entries WHERE (epoch, seq) = (SELECT epoch, seq FROM outbox ORDER BY epoch, seq LIMIT 1)";
+        let sql =
+            "SELECT time FROM entries WHERE (epoch, seq) = (SELECT epoch, seq FROM outbox ORDER BY epoch, seq LIMIT 1)";
         self.find("outbox", sql, [], |row| Cells::of(row).time())
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use rescind_ledger::{
-    Attempt, Delivery, DeliveryState, Effect, EntryFilter, Identity, Initiator, Outcome, Position, Reads, Reason, Tally,
-    Target,
+    Attempt, Delivery, DeliveryState, Effect, EntryFilter, Identity, Initiator, Outcome, Position, Reads, Reason,
+    Tally, Target,
 };
 
 use super::{
@@ -75,7 +75,12 @@ pub(crate) fn there_is_one_delivery_of_an_entry_to_a_receiver<B: Backend>() {
     let mut backend = B::fresh();
     let first = delivery(1, "a");
     let again = Delivery { made_at: at(99), ..first.clone() };
-    backend.write(|tx| [&first, &again, &delivery(1, "b"), &delivery(2, "a")].map(|it| tx.insert_delivery(it).unwrap()).iter().for_each(drop));
+    backend.write(|tx| {
+        [&first, &again, &delivery(1, "b"), &delivery(2, "a")]
+            .map(|it| tx.insert_delivery(it).unwrap())
+            .iter()
+            .for_each(drop)
+    });
     assert_eq!(wait(backend.reads().deliveries_of(position(1))).unwrap(), [first, delivery(1, "b")]);
     assert_eq!(wait(backend.reads().deliveries_of(position(3))).unwrap(), []);
 }
@@ -111,7 +116,13 @@ pub(crate) fn attempts_are_rows_and_what_is_due_comes_longest_due_first<B: Backe
 pub(crate) fn every_receiver_stands_for_itself<B: Backend>() {
     let mut backend = B::fresh();
     backend.write(|tx| ["b", "a", "c"].into_iter().for_each(|name| tx.insert_delivery(&delivery(1, name)).unwrap()));
-    let done = Delivery { state: DeliveryState::Delivered, attempts: 1, last_at: Some(at(2)), next_at: None, ..delivery(1, "b") };
+    let done = Delivery {
+        state: DeliveryState::Delivered,
+        attempts: 1,
+        last_at: Some(at(2)),
+        next_at: None,
+        ..delivery(1, "b")
+    };
     backend.write(|tx| tx.put_attempt(&done, &Attempt { number: 1, at: at(2), error: None }).unwrap());
     let standings = wait(backend.reads().standings()).unwrap();
     let shown: Vec<_> = standings.iter().map(|it| (it.receiver.as_str(), it.pending, it.last.is_some())).collect();
@@ -121,7 +132,8 @@ pub(crate) fn every_receiver_stands_for_itself<B: Backend>() {
 pub(crate) fn a_user_is_called_what_held_at_the_entry<B: Backend>() {
     let mut backend = B::fresh();
     let identity = |name: &str| Identity { user_name: name.to_owned(), email: None, display_name: None };
-    let find = |backend: &B, seq| wait(backend.reads().find_identity("u1", position(seq))).unwrap().map(|it| it.user_name);
+    let find =
+        |backend: &B, seq| wait(backend.reads().find_identity("u1", position(seq))).unwrap().map(|it| it.user_name);
     assert_eq!(find(&backend, 1), None);
     backend.write(|tx| {
         tx.put_user(&user("u1", "third")).unwrap();
@@ -177,7 +189,8 @@ pub(crate) fn a_record_that_is_still_to_be_counted_stays<B: Backend>() {
     let expiry = grant("g").expires_at;
     backend.write(|tx| tx.insert_grant(&grant("g")).unwrap());
     let none = Position { epoch: 0, seq: 0 };
-    let mut forget = |counted_from| backend.try_write(|tx| tx.forget(none, at(1_000_000), counted_from, 9)).unwrap().rows;
+    let mut forget =
+        |counted_from| backend.try_write(|tx| tx.forget(none, at(1_000_000), counted_from, 9)).unwrap().rows;
     assert_eq!(forget(rescind_ledger::Timestamp(expiry.0 - 1)), 0, "it was alive then");
     assert_eq!(forget(expiry), 1);
 }
@@ -190,7 +203,12 @@ pub(crate) fn entries_are_listed_by_what_is_asked_the_newest_first<B: Backend>()
             let target = if seq % 2 == 0 { Target::Everything } else { Target::Client { client: text("c") } };
             let initiator = if seq > 3 { Initiator::User(text("u")) } else { Initiator::System(text("s")) };
             let reason = if seq == 4 { Reason::Logout } else { Reason::Policy };
-            let one = rescind_ledger::Entry { initiator, reason, time: at(i64::try_from(seq).unwrap()), ..entry(position(seq), target) };
+            let one = rescind_ledger::Entry {
+                initiator,
+                reason,
+                time: at(i64::try_from(seq).unwrap()),
+                ..entry(position(seq), target)
+            };
             tx.append(&one).unwrap();
         }
     });
