@@ -14,6 +14,7 @@ use crate::{
     audit::{Refused, heads::Turn},
     clock::{Clock, random},
     config::{Config, Lifetimes},
+    deliveries::Deliveries,
     egress::Egress,
     keys::Keys,
     master_key, openapi, origin,
@@ -52,6 +53,7 @@ pub struct App {
     /// Where scripts are run.
     pub scripts: Arc<Workshop>,
     pub telemetry: Telemetry,
+    pub deliveries: Deliveries,
     pub runtime_log: RuntimeLog,
     pub places: Places,
     pub openapi: openapi::Cached,
@@ -111,6 +113,7 @@ impl Opened {
             audit_heads: Turn::default(),
             scripts: Arc::default(),
             telemetry,
+            deliveries: Deliveries::new(&live, now),
             runtime_log,
             places: Places::open(config.geoip_database.as_deref())?,
             openapi: openapi::Cached::default(),
@@ -134,7 +137,7 @@ impl Opened {
         let (queue, clock) = (CloseAtEnd(app.queue.clone()), app.clock.clone());
         let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || {
             while queue.0.wait() {
-                writer.turn(clock.now());
+                writer.turn(&|| clock.now());
             }
         })?;
         Ok((app, thread))
@@ -172,7 +175,7 @@ impl Facts {
             }
             Ok(())
         });
-        writer.turn(now);
+        writer.turn(&|| now);
         Ok(ticket.wait()?)
     }
 }

@@ -5,6 +5,7 @@
 
 mod account;
 mod assets;
+mod receipt;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ pub use account::{
     Permission,
 };
 pub use assets::assets;
+pub use receipt::{ReceiptPage, ToldReceiver, WrittenMoment};
 
 /// Whose pages these are.
 #[derive(Clone, Copy)]
