@@ -20,6 +20,8 @@ pub struct Telemetry {
     pub time_to_effect: Buckets,
     /// Tokens hashed to be revoked.
     pub hashed: Counter,
+    /// Orders for which nobody waited for a second administrator: there from the start, so that its first move is seen.
+    pub glass_broken: Counter,
     /// Times that the head of the audit trail could not be signed.
     pub audit_heads_unsigned: Counter,
     /// Refusals without a record of their own.
@@ -39,15 +41,14 @@ impl Default for Telemetry {
         };
         describe("rescind_introspections_total", "Introspection answers, by whether the token was active.");
         describe("rescind_revocations_total", "Orders carried out, by kind of target and reason.");
-        describe(
-            "rescind_break_glass_total",
-            "Orders for which nobody waited for the approval of a second administrator.",
-        );
         describe("rescind_tokens_issued_total", "Access tokens issued, by grant type.");
         describe("rescind_requests_refused_total", "Requests answered with an error, by error code.");
         let (unsigned, uncounted) = ("rescind_audit_heads_unsigned_total", "rescind_audit_refusals_counted_only_total");
         describe(unsigned, "Times that the head of the audit trail could not be signed.");
         describe(uncounted, "Refusals without a record of their own, because there were too many in that minute.");
+        let broken = "rescind_break_glass_total";
+        describe(broken, "Orders for which nobody waited for the approval of a second administrator.");
+        let glass_broken = recorder.register_counter(&Key::from_name(broken), &LEVEL);
         let audit_heads_unsigned = recorder.register_counter(&Key::from_name(unsigned), &LEVEL);
         let audit_refusals_counted_only = recorder.register_counter(&Key::from_name(uncounted), &LEVEL);
         let revoke = KeyName::from("rescind_revoke_seconds");
@@ -70,6 +71,7 @@ impl Default for Telemetry {
             revoke_seconds,
             time_to_effect: Buckets::default(),
             hashed,
+            glass_broken,
             audit_heads_unsigned,
             audit_refusals_counted_only,
             runtime_log_lost,
