@@ -114,7 +114,11 @@ impl Index {
     }
     /// Calls `on_match` likewise for each target with a conditioned entry that ends the credential: of several, the one with
     /// the latest time.
-    fn each_condition(&self, trace: &Trace, mut on_match: impl FnMut(usize, u64) -> ControlFlow<()>) -> ControlFlow<()> {
+    fn each_condition(
+        &self,
+        trace: &Trace,
+        mut on_match: impl FnMut(usize, u64) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         let from = self.counts_from(self.stamp_of(trace));
         for (number, print) in trace.prints().iter().enumerate().filter(|(number, _)| trace.is_living(*number)) {
             if let Some(entry) = self.conditions.find(*print, from, trace.root_time()) {

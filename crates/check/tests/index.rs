@@ -126,7 +126,11 @@ fn offsets_are_counted_anew_when_the_oldest_allow_it() {
     let far = |n: u64| first_life(n << 31);
     let (early, late) = (first_life((3 << 31) - 5), first_life((5 << 31) - 6));
     // In this order the second lies before what the first one left room for, and the third as far off as 32 bits reach.
-    let entries = [(Fingerprint(4), Cut::ForGood, far(4)), (Fingerprint(3), Cut::Stamped, early), (Fingerprint(5), Cut::ForGood, late)];
+    let entries = [
+        (Fingerprint(4), Cut::ForGood, far(4)),
+        (Fingerprint(3), Cut::Stamped, early),
+        (Fingerprint(5), Cut::ForGood, late),
+    ];
     let mut index = Index::restore(&[(1, 6 << 31)], Position::START, entries).unwrap();
     for (print, _, at) in entries {
         assert_eq!(index.position_of(print), Some(at));

@@ -77,7 +77,8 @@ impl Model {
     }
 
     fn position_of(&self, target: TargetRef<'_>) -> Option<Position> {
-        let positions = self.kept().filter(|(entry, _, before)| *entry == target && before.is_none()).map(|(_, at, _)| *at);
+        let positions =
+            self.kept().filter(|(entry, _, before)| *entry == target && before.is_none()).map(|(_, at, _)| *at);
         if target.is_living() { positions.max() } else { positions.min() }
     }
 
@@ -184,8 +185,11 @@ fn credentials() -> impl Strategy<Value = Vec<Credential>> {
     let audiences = proptest::collection::vec((0..4_usize).prop_map(|n| NAMES[n].to_owned()), 0..3);
     let part = proptest::option::weighted(0.25, any::<u8>());
     let one = (proptest::array::uniform8(part), audiences, 0..6_u32, 0..130_u64, 0..9_i64).prop_map(
-        |(parts, audiences, epoch, seq, root_time)| {
-            Credential { parts, audiences, position: Position { epoch, seq }, root_time }
+        |(parts, audiences, epoch, seq, root_time)| Credential {
+            parts,
+            audiences,
+            position: Position { epoch, seq },
+            root_time,
         },
     );
     proptest::collection::vec(one, 1..30)
@@ -209,7 +213,11 @@ fn reached_by(target: TargetRef<'static>, stamp: Position) -> Lineage<'static> {
             Lineage { client: Some(client), audiences: one(audience), ..bare }
         }
         TargetRef::DeviceClient { device, client } => Lineage { device: Some(device), client: Some(client), ..bare },
-        TargetRef::Everything | TargetRef::Token(_) | TargetRef::Grant(_) | TargetRef::Session(_) | TargetRef::Key(_) => bare,
+        TargetRef::Everything
+        | TargetRef::Token(_)
+        | TargetRef::Grant(_)
+        | TargetRef::Session(_)
+        | TargetRef::Key(_) => bare,
     }
 }
 

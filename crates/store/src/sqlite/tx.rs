@@ -2,9 +2,9 @@
 
 use rescind_ledger::{
     AccessToken, Api, AuditHead, AuditRecord, Authentication, Client, Code, Consent, Device, Entry, ForgottenAudit,
-    Grant, Hash, HorizonFact, Initiator, KeyedOrder, LogoutStatusJwt, Mark, Position, PushedRequest, RefreshToken, Script, Sealed,
-    Session, SessionClock, SettingChange, SignedHead, StatusReference, StoreError, Swept, Timestamp, Tx, Use,
-    User,
+    Grant, Hash, HorizonFact, Initiator, KeyedOrder, LogoutStatusJwt, Mark, Position, PushedRequest, RefreshToken,
+    Script, Sealed, Session, SessionClock, SettingChange, SignedHead, StatusReference, StoreError, Swept, Timestamp,
+    Tx, Use, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::Serialize;

@@ -49,8 +49,7 @@ impl FreshLeave {
         let stamp = app.live.stamp();
         let secret = Secret::form(Kind::InitialAccessToken, &random());
         let now = app.now();
-        let leave =
-            Leave { id: id(&secret.hash()), stamp, issued_at: now, expires_at: now.plus(LIFE), client: None };
+        let leave = Leave { id: id(&secret.hash()), stamp, issued_at: now, expires_at: now.plus(LIFE), client: None };
         Self { secret, leave }
     }
 }
