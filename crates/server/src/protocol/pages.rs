@@ -4,7 +4,6 @@
 //! `Origin: null` even to its own site (Fetch, "`Origin` header"): handlers rely on `csrf`, never on `Origin`.
 
 mod account;
-mod assets;
 #[cfg(test)]
 mod tests;
 
@@ -14,8 +13,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use url::{Host, Url};
 
+use crate::assets;
+
 pub use account::{Account, AccountEnd, AccountEnded, Closing, Moment, OwnApplication, OwnSession, Permission};
-pub use assets::assets;
 
 /// Whose pages these are.
 #[derive(Clone, Copy)]
