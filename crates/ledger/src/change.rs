@@ -3,18 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Api, Client, ConfigurationChange, Device, Door, Ended, Initiator, LedgerError, Order, Reason, Sealed, Target, User,
+    Api, Client, ConfigurationChange, Device, Door, Ended, Initiator, LedgerError, Order, Reason, Sealed, Target,
 };
-
-/// What is to be different about a user.
-#[derive(Clone, Default)]
-pub struct UserChange {
-    pub user_name: Option<String>,
-    pub email: Option<Option<String>>,
-    pub display_name: Option<Option<String>>,
-    pub password_hash: Option<String>,
-    pub enabled: Option<bool>,
-}
 
 /// What is to become of a client.
 #[derive(Clone, Debug)]
@@ -24,48 +14,6 @@ pub enum ClientChange {
 }
 
 impl Door<'_> {
-    /// Adds a user.
-    ///
-    /// # Errors
-    /// [`crate::StoreError::Conflict`] if the id or the user name is taken.
-    pub fn add_user(&mut self, user: &User) -> Result<(), LedgerError> {
-        if self.tx.find_user(&user.id)?.is_some() {
-            return Err(crate::StoreError::Conflict("a user with that id").into());
-        }
-        self.tx.put_user(user)?;
-        self.change(ConfigurationChange::User { user: user.id.clone(), enabled: user.enabled });
-        Ok(())
-    }
-
-    /// Changes a user. Disabling, renaming and a new password each end everything the user holds.
-    ///
-    /// # Errors
-    /// [`LedgerError::Refused`] if there is no such user.
-    pub fn change_user(
-        &mut self,
-        id: &str,
-        change: &UserChange,
-        initiator: &Initiator,
-    ) -> Result<Option<Ended>, LedgerError> {
-        let before = self.tx.find_user(id)?.ok_or(LedgerError::Refused("there is no such user"))?;
-        let after = changed(before.clone(), change);
-        self.tx.put_user(&after)?;
-        if before.enabled != after.enabled {
-            self.change(ConfigurationChange::User { user: after.id.clone(), enabled: after.enabled });
-        }
-        let Some(reason) = reason_to_end(&before, &after) else { return Ok(None) };
-        let target = Target::Subject { issuer: self.live.issuer().to_owned(), subject: after.id };
-        self.end(&Order::new(target, reason, initiator.clone())).map(Some)
-    }
-
-    /// Removes a user and ends everything they hold. Ids are never reused, so nothing of theirs comes back.
-    pub fn delete_user(&mut self, id: &str, initiator: &Initiator) -> Result<Ended, LedgerError> {
-        self.tx.find_user(id)?.ok_or(LedgerError::Refused("there is no such user"))?;
-        self.tx.delete_user(id)?;
-        let target = Target::Subject { issuer: self.live.issuer().to_owned(), subject: id.to_owned() };
-        self.end(&Order::new(target, Reason::LeftCompany, initiator.clone()))
-    }
-
     /// A client as it stands at this very point of the transaction: what a change must start from.
     pub fn find_client(&mut self, id: &str) -> Result<Option<Client>, LedgerError> {
         Ok(self.tx.find_client(id)?)
@@ -165,29 +113,6 @@ impl Door<'_> {
     /// Notes that everything up to a position was told to whoever had to hear of it.
     pub fn complete_outbox(&mut self, through: crate::Position) -> Result<(), LedgerError> {
         Ok(self.tx.complete_outbox(through)?)
-    }
-}
-
-fn changed(user: User, change: &UserChange) -> User {
-    User {
-        user_name: change.user_name.clone().unwrap_or(user.user_name),
-        email: change.email.clone().unwrap_or(user.email),
-        display_name: change.display_name.clone().unwrap_or(user.display_name),
-        password_hash: change.password_hash.clone().or(user.password_hash),
-        enabled: change.enabled.unwrap_or(user.enabled),
-        ..user
-    }
-}
-
-fn reason_to_end(before: &User, after: &User) -> Option<Reason> {
-    if before.enabled && !after.enabled {
-        Some(Reason::AccountDisabled)
-    } else if before.password_hash != after.password_hash {
-        Some(Reason::CredentialChange)
-    } else if before.user_name != after.user_name {
-        Some(Reason::AccountRenamed)
-    } else {
-        None
     }
 }
 

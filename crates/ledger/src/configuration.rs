@@ -7,7 +7,7 @@ use std::{
 
 use rescind_check::Position;
 
-use crate::{Api, Client, Script, Scripts, Settings};
+use crate::{Api, Client, Role, Script, Scripts, Settings};
 
 /// A snapshot of the configuration, held in memory beside the index and changed under the same lock.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Configuration {
     /// Only those that are switched off: a short list, while users are many.
     pub disabled_users: HashSet<String>,
     pub disabled_devices: HashSet<String>,
+    /// Users who administer this server: few.
+    pub roles: HashMap<String, Role>,
     /// What is asked before a revocation is written.
     pub scripts: Scripts,
     pub settings: Arc<Settings>,
@@ -35,7 +37,7 @@ pub enum ConfigurationChange {
     Script(Arc<Script>),
     ScriptGone(String),
     Settings(Arc<Settings>),
-    User { user: String, enabled: bool },
+    User { user: String, enabled: bool, role: Option<Role> },
 }
 
 impl Default for Configuration {
@@ -45,6 +47,7 @@ impl Default for Configuration {
             apis: HashMap::new(),
             disabled_users: HashSet::new(),
             disabled_devices: HashSet::new(),
+            roles: HashMap::new(),
             scripts: Scripts::default(),
             settings: Arc::default(),
             position: Position::START,
@@ -74,7 +77,13 @@ impl Configuration {
             ConfigurationChange::Script(script) => self.scripts.put(script),
             ConfigurationChange::ScriptGone(name) => self.scripts.remove(&name),
             ConfigurationChange::Settings(settings) => self.settings = settings,
-            ConfigurationChange::User { user, enabled } => switch(&mut self.disabled_users, user, enabled),
+            ConfigurationChange::User { user, enabled, role } => {
+                match role {
+                    Some(role) => drop(self.roles.insert(user.clone(), role)),
+                    None => drop(self.roles.remove(&user)),
+                }
+                switch(&mut self.disabled_users, user, enabled);
+            }
         }
     }
 }

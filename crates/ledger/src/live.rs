@@ -8,7 +8,7 @@ use std::sync::{
 use parking_lot::RwLock;
 use rescind_check::{FingerprintKey, Index, Position, SHARDS, Side, Trace, Verdict, stamp};
 
-use crate::{Api, Client, Configuration, ConfigurationChange, Entry, Settings, Store, StoreError, Target};
+use crate::{Api, Client, Configuration, ConfigurationChange, Entry, Role, Settings, Store, StoreError, Target};
 
 /// The state a node answers from. Only the writer changes it, after a commit and before the acknowledgement.
 pub struct Live {
@@ -98,6 +98,12 @@ impl Live {
     #[must_use]
     pub fn api(&self, audience: &str) -> Option<Arc<Api>> {
         self.state.read().configuration.apis.get(audience).cloned()
+    }
+
+    /// What a user may do as an administrator.
+    #[must_use]
+    pub fn role(&self, user: &str) -> Option<Role> {
+        self.state.read().configuration.roles.get(user).copied()
     }
 
     /// The settings in force.

@@ -27,12 +27,13 @@ pub enum Reason {
     ReuseDetected,
     SessionLimit,
     TokenLeaked,
+    TokenLimit,
     UserRequest,
 }
 
 impl Reason {
     /// Every reason, in the order of the alphabet.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::AccountDisabled,
         Self::AccountRenamed,
         Self::ClientChanged,
@@ -50,6 +51,7 @@ impl Reason {
         Self::ReuseDetected,
         Self::SessionLimit,
         Self::TokenLeaked,
+        Self::TokenLimit,
         Self::UserRequest,
     ];
 
@@ -74,6 +76,7 @@ impl Reason {
             Self::ReuseDetected => "reuse_detected",
             Self::SessionLimit => "session_limit",
             Self::TokenLeaked => "token_leaked",
+            Self::TokenLimit => "token_limit",
             Self::UserRequest => "user_request",
         }
     }

@@ -80,6 +80,13 @@ pub trait Tx {
     fn insert_status_reference(&mut self, reference: &StatusReference, at: Timestamp) -> Result<(), StoreError>;
     fn insert_logout_status_jwt(&mut self, jwt: &LogoutStatusJwt) -> Result<(), StoreError>;
     fn insert_refresh_token(&mut self, token: &RefreshToken) -> Result<(), StoreError>;
+    /// Notes that tokens were issued at `at` for a grant of a user that has a refresh token.
+    fn note_refresh_grant(&mut self, grant: &Grant, at: Timestamp) -> Result<(), StoreError>;
+    /// The grants of a user at a client noted so, without those that have expired at some sweep: what was issued from longest
+    /// ago first.
+    fn refresh_grants_of(&mut self, user: &str, client: &str) -> Result<Vec<Grant>, StoreError>;
+    /// Counts a grant no longer.
+    fn forget_refresh_grant(&mut self, grant: &str) -> Result<(), StoreError>;
     fn use_refresh_token(&mut self, token: &Hash, at: Timestamp) -> Result<Use, StoreError>;
     /// Whether a refresh token has been used.
     fn refresh_token_used(&mut self, token: &Hash) -> Result<bool, StoreError>;

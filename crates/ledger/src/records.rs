@@ -3,7 +3,7 @@
 use rescind_check::{FingerprintKey, Lineage, Position, Trace};
 use serde::{Deserialize, Serialize};
 
-use crate::{Hash, SessionValidation, SessionView, Timestamp, TokenView};
+use crate::{Hash, Role, SessionValidation, SessionView, Timestamp, TokenView};
 
 /// Bytes encrypted under the master key: only the server can open them.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +27,29 @@ pub struct User {
     /// argon2id in PHC form, if the user has a password.
     pub password_hash: Option<String>,
     pub enabled: bool,
+    /// What the user may do as an administrator here; nothing for nearly everybody.
+    pub role: Option<Role>,
+    /// The name that a provisioning system knows the user by (RFC 7643 section 3.1, `externalId`).
+    pub external_id: Option<String>,
     pub created_at: Timestamp,
+}
+
+impl User {
+    /// A user who may sign in once there is a way to, and nothing more is known of.
+    #[must_use]
+    pub fn new(id: impl Into<String>, user_name: impl Into<String>, created_at: Timestamp) -> Self {
+        Self {
+            id: id.into(),
+            user_name: user_name.into(),
+            email: None,
+            display_name: None,
+            password_hash: None,
+            enabled: true,
+            role: None,
+            external_id: None,
+            created_at,
+        }
+    }
 }
 
 impl std::fmt::Debug for User {

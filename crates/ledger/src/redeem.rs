@@ -28,5 +28,9 @@ pub fn redeem(door: &mut Door<'_>, code: &Code, minted: &Minted) -> Result<Redee
     }
     door.tx.insert_grant(&minted.grant)?;
     door.insert_tokens(minted)?;
+    if minted.refresh.is_some() {
+        door.note_issued(&minted.grant)?;
+        door.make_room_for_grant(&minted.grant)?;
+    }
     Ok(Redeemed::Issued)
 }

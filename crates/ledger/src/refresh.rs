@@ -56,12 +56,14 @@ pub fn refresh(door: &mut Door<'_>, presented: &Presented, minted: &Minted) -> R
     match door.tx.use_refresh_token(&presented.token.hash, door.now)? {
         Use::First => {
             door.insert_tokens(minted)?;
+            door.note_issued(&minted.grant)?;
             Ok(Refreshed::Rotated)
         }
         Use::Before { at } => {
             let in_time = !presented.grace.is_zero() && door.now.since(at) <= presented.grace;
             if in_time && !door.tx.refresh_token_used(&successor)? {
                 door.insert_tokens(&Minted { refresh: None, ..minted.clone() })?;
+                door.note_issued(&minted.grant)?;
                 return Ok(Refreshed::Repeated);
             }
             end_family(door, presented)
@@ -75,6 +77,7 @@ fn keep(door: &mut Door<'_>, presented: &Presented, minted: &Minted) -> Result<R
         return end_family(door, presented);
     }
     door.insert_tokens(&Minted { refresh: None, ..minted.clone() })?;
+    door.note_issued(&minted.grant)?;
     Ok(Refreshed::Kept)
 }
 

@@ -173,10 +173,21 @@ settings! {
         "/global-token-revocation also takes a user attribute as the format, as in {\"format\":\"mail\",\"id\":...}.";
     id_token_lifetime: Option<u32> = None, "idTokenLifetime", Form::Number { least: 1, most: DAY, unit: SECONDS },
         "How long ID tokens are valid.";
+    keep_session_on_own_password_change: bool = true, "keepSessionOnOwnPasswordChange", Form::Switch,
+        "Whoever changes their own password stays signed in where they did it; everything else of theirs ends.";
     logout_status_jwt_lifetime: u32 = DAY, "logoutStatusJwtLifetime", Form::Number { least: 60, most: 7 * DAY, unit: SECONDS },
         "How long Logout Status JWTs are valid.";
+    max_tokens_per_user_per_application: u32 = 50, "maxTokensPerUserPerApplication",
+        Form::Number { least: 0, most: 10_000, unit: "grants" },
+        "How many grants with a refresh token a user may have at one application; the one used longest ago goes. 0: no limit.";
     refresh_token_lifetime: Option<u32> = None, "refreshTokenLifetime", Form::Number { least: 1, most: 5 * YEAR, unit: SECONDS },
         "How long a grant lives with all its refresh tokens, from the authorization on.";
+    revoke_on_password_changed: bool = true, "revokeOnPasswordChanged", Form::Switch,
+        "A new password ends everything the user holds, whoever set it.";
+    revoke_on_user_disabled: bool = true, "revokeOnUserDisabled", Form::Switch,
+        "Disabling a user ends everything the user holds. Without it, what they hold works again once they are enabled.";
+    revoke_on_user_renamed: bool = true, "revokeOnUserRenamed", Form::Switch,
+        "A new user name ends everything the user holds.";
     revoke_session_ends_tokens: bool = false, "revokeSessionEndsTokens", Form::Switch,
         "/revoke_session ends everything the user holds, tokens too, and not the sessions alone.";
     script_failure: ScriptFailure = ScriptFailure::Refuse, "scriptFailure", Form::Choice(&["allow", "refuse"]),

@@ -99,8 +99,12 @@ CREATE TABLE users (
     display_name   TEXT,
     password_hash  TEXT,
     enabled        INTEGER NOT NULL,
+    role           TEXT,
+    external_id    TEXT,
     created_at     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX users_with_role ON users (id) WHERE role IS NOT NULL;
+CREATE INDEX users_by_external_id ON users (external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX users_disabled ON users (id) WHERE enabled = 0;
 CREATE INDEX users_by_email ON users (folded_email) WHERE folded_email IS NOT NULL;
 
@@ -343,6 +347,18 @@ CREATE TABLE refresh_tokens (
     expires_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX refresh_tokens_by_expiry ON refresh_tokens (expires_at);
+
+-- Grants of users that have refresh tokens, with when tokens were last issued for them: what counts against the most that a
+-- user may have at one application.
+CREATE TABLE refresh_grants (
+    grant_id        TEXT    PRIMARY KEY,
+    user_id         TEXT    NOT NULL,
+    client_id       TEXT    NOT NULL,
+    last_issued_at  INTEGER NOT NULL,
+    expires_at      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX refresh_grants_by_use ON refresh_grants (user_id, client_id, last_issued_at);
+CREATE INDEX refresh_grants_by_expiry ON refresh_grants (expires_at);
 
 CREATE TABLE refresh_uses (
     hash  BLOB    PRIMARY KEY,

@@ -1,7 +1,7 @@
 //! Who calls the admin API over the network: the holder of an access token of ours (RFC 6750).
 
 use axum::http::{header, request::Parts};
-use rescind_ledger::Initiator;
+use rescind_ledger::{Initiator, Role};
 
 use super::{Access, problem::Problem};
 use crate::{
@@ -17,14 +17,17 @@ pub(super) async fn authorize(app: &App, access: Access, parts: &Parts) -> Resul
     let record = known.view()?;
     let client = app.live.client(record.client).ok_or_else(Problem::bad_token)?;
     origin::note_client(record.client);
-    // A client that registered itself chose its own scopes; administration is given by an administrator. Nor does signing in
-    // make anybody one: users have no roles yet, so a token about a user opens nothing here.
-    let given = client.registration_hash.is_none() && record.user.is_none();
-    let allowed = given && is_allowed(record.scope, access);
-    if !allowed {
+    // A client that registered itself chose its own scopes; administration is given by an administrator.
+    if client.registration_hash.is_some() || !is_allowed(record.scope, access) {
         return Err(Problem::missing_scope(access.scope()));
     }
-    Ok(Initiator::Administrator(record.client.to_owned()))
+    let Some(user) = record.user else { return Ok(Initiator::Administrator(record.client.to_owned())) };
+    // Signing in makes nobody an administrator: of a user's token the scope says what the client may do, the role what the
+    // user may. The role is looked up now, so that taking it away takes effect with the next request.
+    match app.live.role(user) {
+        Some(role) if Access::of(role) >= access => Ok(Initiator::Administrator(user.to_owned())),
+        _ => Err(Problem::missing_role(Role::ALL.into_iter().find(|role| Access::of(*role) >= access))),
+    }
 }
 
 /// Whether a token's scope gives an access, directly or by one that includes it.

@@ -32,7 +32,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, any, on},
 };
-use rescind_ledger::{Action, AuditEvent, Initiator};
+use rescind_ledger::{Action, AuditEvent, Initiator, Role};
 
 use crate::{
     app::App,
@@ -66,6 +66,16 @@ impl Access {
             Self::Read => "rescind:read",
             Self::Revoke => "rescind:revoke",
             Self::Write => "rescind:write",
+        }
+    }
+
+    /// What a user of that role may do.
+    #[must_use]
+    pub fn of(role: Role) -> Self {
+        match role {
+            Role::Viewer => Self::Read,
+            Role::Revoker => Self::Revoke,
+            Role::Administrator => Self::Write,
         }
     }
 

@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use rescind_ledger::{LedgerError, StoreError};
+use rescind_ledger::{LedgerError, Role, StoreError};
 use serde_json::json;
 
 use crate::protocol::error::answer;
@@ -83,6 +83,14 @@ impl Problem {
         let problem = Self::of(StatusCode::FORBIDDEN, "insufficient_scope", detail);
         let challenge = format!(r#"Bearer realm="rescind", error="insufficient_scope", scope="{scope}""#);
         Self { challenge: Some(challenge), ..problem }
+    }
+
+    /// 403: the token is good and has the scope, but its user is not one who may do this.
+    pub(super) fn missing_role(needed: Option<Role>) -> Self {
+        let needed = needed.map_or("administrator", Role::name);
+        let detail = format!("the user of the access token does not have the role {needed}");
+        let challenge = r#"Bearer realm="rescind", error="insufficient_scope""#.to_owned();
+        Self { challenge: Some(challenge), ..Self::of(StatusCode::FORBIDDEN, "insufficient_role", detail) }
     }
 
     /// 503: nothing was done, or it is not known; the same request may be sent again.

@@ -1,7 +1,7 @@
 //! Users: the local accounts behind subjects.
 
 use axum::response::Response;
-use rescind_ledger::{Ended, Lane, Reads, User, UserChange};
+use rescind_ledger::{Ended, Lane, Reads, Role, UnknownRole, User, UserChange};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     clock::fresh_id,
-    openapi::shape::{Members, Shape, flag, maybe, moment, object, position, text},
+    openapi::shape::{Members, Shape, flag, inline, maybe, moment, object, one_of, position, text},
     protocol::password,
 };
 
@@ -28,6 +28,9 @@ pub(super) struct NewUser {
     password: Option<String>,
     #[serde(default = "yes")]
     enabled: bool,
+    #[schema(schema_with = roles)]
+    role: Option<String>,
+    external_id: Option<String>,
 }
 
 /// An absent member leaves things as they are; `null` removes what may be absent.
@@ -45,6 +48,20 @@ pub(super) struct ChangedUser {
     display_name: Option<Option<String>>,
     password: Option<String>,
     enabled: Option<bool>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(schema_with = roles)]
+    role: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    external_id: Option<Option<String>>,
+}
+
+fn roles() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    inline(maybe(one_of(&Role::ALL.map(Role::name))))
+}
+
+fn read_role(word: &str) -> Result<Role, Problem> {
+    word.parse().map_err(|why: UnknownRole| Problem::invalid(why.to_string()))
 }
 
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
@@ -58,15 +75,16 @@ pub(super) fn yes() -> bool {
 pub(super) async fn add(call: Call) -> Result<Response, Problem> {
     let new: NewUser = call.body()?;
     check_user_name(&new.user_name)?;
+    let role = new.role.as_deref().map(read_role).transpose()?;
     let user = User {
-        // Never chosen by people, and so never reused: it is the subject of tokens.
-        id: fresh_id("u_"),
-        user_name: new.user_name,
         email: new.email,
         display_name: new.display_name,
         password_hash: hash(new.password).await?,
         enabled: new.enabled,
-        created_at: call.app.now(),
+        role,
+        external_id: new.external_id,
+        // The id is never chosen by people, and so never reused: it is the subject of tokens.
+        ..User::new(fresh_id("u_"), new.user_name, call.app.now())
     };
     let shown = show_user(&user);
     call.app.submit(Lane::Issuing, move |door| door.add_user(&user)).await?;
@@ -88,6 +106,11 @@ pub(super) async fn change(call: Call) -> Result<Response, Problem> {
     if let Some(name) = &changed.user_name {
         check_user_name(name)?;
     }
+    let role = match changed.role {
+        Some(Some(word)) => Some(Some(read_role(&word)?)),
+        Some(None) => Some(None),
+        None => None,
+    };
     let id = load_user(&call.app, call.id()?).await?.id;
     let change = UserChange {
         user_name: changed.user_name,
@@ -95,6 +118,8 @@ pub(super) async fn change(call: Call) -> Result<Response, Problem> {
         display_name: changed.display_name,
         password_hash: hash(changed.password).await?,
         enabled: changed.enabled,
+        role,
+        external_id: changed.external_id,
     };
     let (user, initiator) = (id.clone(), call.initiator.clone());
     // An ending may hang on it, and endings go first.
@@ -122,6 +147,8 @@ fn show_user(user: &User) -> Value {
         "display_name": user.display_name,
         "has_password": user.password_hash.is_some(),
         "enabled": user.enabled,
+        "role": user.role,
+        "external_id": user.external_id,
         "created_at": user.created_at,
     })
 }
@@ -130,6 +157,7 @@ fn show_user(user: &User) -> Value {
 pub(super) fn shown() -> Shape {
     let user = object().with("id", text()).with("user_name", text()).with("email", maybe(text()));
     let user = user.with("display_name", maybe(text())).with("has_password", flag()).with("enabled", flag());
+    let user = user.with("role", maybe(one_of(&Role::ALL.map(Role::name)))).with("external_id", maybe(text()));
     may_have_ended(user.with("created_at", moment())).named("User")
 }
 

@@ -2,6 +2,7 @@
 //! GET and POST `/account/end`.
 
 mod moment;
+pub mod password;
 mod standing;
 mod user_agent;
 mod what;
@@ -68,6 +69,7 @@ async fn overview(app: &App, browser: Browser) -> Result<Response, Trouble> {
     let (sessions, applications) = (standing.sessions().await?, standing.applications().await?);
     let account = Account {
         site,
+        change_password: &site.path("/account/password"),
         user: signed_in.person(),
         sign_out: &site.path("/logout"),
         others: standing.others(),

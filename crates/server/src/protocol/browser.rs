@@ -31,6 +31,7 @@ pub enum FormKind {
     Consent,
     /// Of the account page: its `flow` says what is to end.
     End,
+    NewPassword,
     SignOut,
 }
 
@@ -42,6 +43,7 @@ impl FormKind {
             Self::Account => "account",
             Self::Consent => "consent",
             Self::End => "end",
+            Self::NewPassword => "new-password",
             Self::SignOut => "sign-out",
         }
     }

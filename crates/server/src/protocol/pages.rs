@@ -15,7 +15,10 @@ use url::{Host, Url};
 
 use crate::assets;
 
-pub use account::{Account, AccountEnd, AccountEnded, Closing, Moment, OwnApplication, OwnSession, Permission};
+pub use account::{
+    Account, AccountEnd, AccountEnded, Closing, Moment, NewPassword, OwnApplication, OwnSession, PasswordSet,
+    Permission,
+};
 
 /// Whose pages these are.
 #[derive(Clone, Copy)]

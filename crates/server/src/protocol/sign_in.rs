@@ -166,7 +166,8 @@ async fn prove(app: &App, user: Option<User>, password: &str) -> Result<User, Si
     user.filter(|user| matches && user.enabled).ok_or(SignInError::Refused)
 }
 
-fn authentication(app: &App, session: &str, position: Position) -> Authentication {
+/// A proof of who a user is, by password and now.
+pub(super) fn authentication(app: &App, session: &str, position: Position) -> Authentication {
     Authentication { session: session.to_owned(), position, at: app.now(), methods: vec!["pwd".to_owned()] }
 }
 
@@ -310,7 +311,7 @@ fn wrong(why: SignInError) -> Result<Wrong, Trouble> {
     }
 }
 
-fn slow_down(mut response: Response, too_many: &TooMany) -> Response {
+pub(super) fn slow_down(mut response: Response, too_many: &TooMany) -> Response {
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(too_many.retry_after_secs));
     response
 }

@@ -32,9 +32,10 @@ const EXAMPLES: &str = "20";
 
 /// Operations that need what no request made from a description can have, each with the reason. Their refusals are looked
 /// at like all others; other tests see them succeed.
-const NEVER_SUCCEED: [(&str, &str); 9] = [
+const NEVER_SUCCEED: [(&str, &str); 10] = [
     ("POST /sign-in", "the form is bound to a browser and a page of ours"),
     ("POST /consent", "the form is bound to a browser and a page of ours"),
+    ("POST /account/password", "the form is bound to a browser and a page of ours"),
     ("POST /account/end", "the form is bound to a browser and a page of ours"),
     (
         "DELETE /pf-ws/rest/sessionMgmt/sessions/{sri}/authnSessions/{id}",

@@ -23,15 +23,7 @@ pub(crate) fn holders(place: &Place, client: &str, count: usize) -> Vec<Holder> 
     let mut holders = Vec::new();
     let mut rows = Vec::new();
     for number in 0..count {
-        let user = User {
-            id: fresh_id("u_"),
-            user_name: format!("holder-{number}"),
-            email: None,
-            display_name: None,
-            password_hash: None,
-            enabled: true,
-            created_at: now,
-        };
+        let user = User::new(fresh_id("u_"), format!("holder-{number}"), now);
         let token = Secret::form(Kind::AccessToken, &random()).reveal().to_owned();
         let grant = Grant {
             id: fresh_id("g_"),

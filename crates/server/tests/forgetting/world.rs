@@ -291,15 +291,8 @@ fn grant(session: &Session, of: &Circumstances, now: Timestamp, expires_at: Time
 }
 
 fn user(id: String, now: Timestamp) -> User {
-    User {
-        user_name: format!("name of {id}"),
-        id,
-        email: None,
-        display_name: None,
-        password_hash: None,
-        enabled: true,
-        created_at: now,
-    }
+    let name = format!("name of {id}");
+    User::new(id, name, now)
 }
 
 fn secret_of(client: &str) -> String {

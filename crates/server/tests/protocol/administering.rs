@@ -11,8 +11,6 @@ use crate::{
     server::Server,
 };
 
-const SCOPE: &str = "openid rescind:write";
-
 async fn status(server: &Server, token: &str) -> Result<Answer> {
     Answer::of(server.http.get(format!("{}/admin/v1/status", server.issuer)).bearer_auth(token)).await
 }
@@ -27,19 +25,56 @@ fn is_forbidden(answer: &Answer) {
 }
 
 #[tokio::test]
-async fn a_client_that_was_given_the_scope_administers_and_a_user_of_the_same_client_does_not() -> Result<()> {
+async fn of_a_users_token_the_scope_says_what_the_client_may_and_the_role_what_the_user_may() -> Result<()> {
     let server = Server::start().await?;
     let members = json!({
-        "scopes": ["openid", "rescind:write"], "grant_types": ["authorization_code", "client_credentials"],
+        "scopes": ["openid", "rescind:read", "rescind:revoke", "rescind:write"],
+        "grant_types": ["authorization_code", "client_credentials"],
     });
     let app = Application::add(&server, members).await?;
     status(&server, &by_credentials(&app).await?).await?.succeeds();
-    let answer = redeem(&app, &code(&app, &[("scope", SCOPE)]).await?, &[]).await?;
-    assert_eq!(answer.succeeds()["scope"], SCOPE);
-    let token = answer.text("access_token")?;
-    assert_eq!(app.introspect(&token).await?.succeeds()["aud"], server.issuer);
-    is_forbidden(&status(&server, &token).await?);
+    server.administer(Method::POST, "/users", &json!({ "user_name": "bob" })).await?;
+    let levels = ["rescind:read", "rescind:revoke", "rescind:write"];
+    let roles = [None, Some("viewer"), Some("revoker"), Some("administrator")];
+    for (scope_level, scope) in levels.into_iter().enumerate() {
+        let code = code(&app, &[("scope", &format!("openid {scope}"))]).await?;
+        let token = redeem(&app, &code, &[]).await?.text("access_token")?;
+        assert_eq!(app.introspect(&token).await?.succeeds()["aud"], server.issuer);
+        for (role_level, role) in roles.into_iter().enumerate() {
+            // It takes effect with the next request, on tokens that are out already.
+            server.administer(Method::PATCH, "/users/ada", &json!({ "role": role })).await?;
+            let answers = tried(&server, &token).await?;
+            for (needed, answer) in answers.into_iter().enumerate() {
+                let place = format!("{scope}, {role:?}, level {needed}: {}", answer.text);
+                match (needed <= scope_level, needed < role_level) {
+                    (true, true) => assert!(answer.status < 300, "{place}"),
+                    (false, _) => assert_eq!(answer.body["code"], "insufficient_scope", "{place}"),
+                    (true, false) => {
+                        assert_eq!(
+                            (answer.status, &answer.body["code"]),
+                            (403, &json!("insufficient_role")),
+                            "{place}"
+                        );
+                    }
+                }
+            }
+        }
+    }
     Ok(())
+}
+
+/// Something that needs each level, the least first.
+async fn tried(server: &Server, token: &str) -> Result<[Answer; 3]> {
+    let to = |method: Method, path: &str| {
+        server.http.request(method, format!("{}/admin/v1{path}", server.issuer)).bearer_auth(token)
+    };
+    let order = json!({ "target": { "kind": "user", "user": "bob" } });
+    let user = json!({ "display_name": "Bob" });
+    Ok([
+        status(server, token).await?,
+        Answer::of(to(Method::POST, "/revocations").json(&order)).await?,
+        Answer::of(to(Method::PATCH, "/users/bob").json(&user)).await?,
+    ])
 }
 
 #[tokio::test]

@@ -32,6 +32,7 @@ mod keys;
 mod limits;
 mod logout;
 mod operating;
+mod own_password;
 mod promises;
 mod prompts;
 mod pushed;

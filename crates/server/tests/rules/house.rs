@@ -153,15 +153,8 @@ impl House {
     }
 
     pub(crate) async fn add_user(&self, name: &str) {
-        let user = User {
-            id: format!("u_{name}"),
-            user_name: name.to_owned(),
-            email: None,
-            display_name: None,
-            password_hash: Some(cheap_hash()),
-            enabled: true,
-            created_at: self.app.now(),
-        };
+        let user = User::new(format!("u_{name}"), name, self.app.now());
+        let user = User { password_hash: Some(cheap_hash()), ..user };
         self.door(move |door| door.add_user(&user)).await.unwrap();
     }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 mod house;
+mod lifecycle;
 mod others_access;
 mod refresh;
 mod replay;
@@ -17,4 +18,5 @@ mod status_lists;
 mod targets;
 mod time;
 mod time_property;
+mod token_limit;
 mod writer;

@@ -284,15 +284,7 @@ fn challenge() -> String {
 }
 
 fn user(number: u64, phc: &str, now: Timestamp) -> User {
-    User {
-        id: fresh_id("u_"),
-        user_name: format!("user-{number}"),
-        email: None,
-        display_name: None,
-        password_hash: Some(phc.to_owned()),
-        enabled: true,
-        created_at: now,
-    }
+    User { password_hash: Some(phc.to_owned()), ..User::new(fresh_id("u_"), format!("user-{number}"), now) }
 }
 
 fn client(number: u64, secret: Hash, now: Timestamp) -> Client {

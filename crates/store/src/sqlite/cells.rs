@@ -1,5 +1,7 @@
 //! A row read from left to right, and how each record lies in its columns.
 
+use std::str::FromStr;
+
 use rescind_ledger::{
     AccessToken, AuditHead, AuditRecord, Authentication, Code, Consent, Entry, Grant, Hash, Initiator, Position,
     PushedRequest, RefreshToken, Session, SessionValidation, SettingChange, SignedHead, Target, Timestamp, User,
@@ -67,6 +69,20 @@ impl<'r, 's> Cells<'r, 's> {
         Ok(AuditHead { seq: self.take::<i64>()?.cast_unsigned(), hash: self.hash()? })
     }
 
+    /// One of a fixed set of words.
+    pub(super) fn word<T: FromStr>(&mut self) -> rusqlite::Result<T> {
+        let column = self.next;
+        self.text()?.parse().map_err(|_| unreadable(column, FromSqlError::Other("an unknown word".into())))
+    }
+
+    fn word_or_none<T: FromStr>(&mut self) -> rusqlite::Result<Option<T>> {
+        if self.row.get_ref(self.next)? == ValueRef::Null {
+            self.next += 1;
+            return Ok(None);
+        }
+        self.word().map(Some)
+    }
+
     fn json_or_none<T: DeserializeOwned>(&mut self) -> rusqlite::Result<Option<T>> {
         if self.row.get_ref(self.next)? == ValueRef::Null {
             self.next += 1;
@@ -105,10 +121,7 @@ impl Stored for Entry {
             position: cells.position()?,
             time: cells.time()?,
             target: cells.json::<Target>()?,
-            reason: {
-                let column = cells.next;
-                cells.text()?.parse().map_err(|_| unreadable(column, FromSqlError::Other("unknown reason".into())))?
-            },
+            reason: cells.word()?,
             initiator: cells.json::<Initiator>()?,
             note: cells.take()?,
         })
@@ -156,7 +169,8 @@ impl Stored for SettingChange {
 
 impl Stored for User {
     const TABLE: &'static str = "users";
-    const COLUMNS: &'static str = "id, user_name, email, display_name, password_hash, enabled, created_at";
+    const COLUMNS: &'static str =
+        "id, user_name, email, display_name, password_hash, enabled, role, external_id, created_at";
 
     fn read(cells: &mut Cells<'_, '_>) -> rusqlite::Result<Self> {
         Ok(Self {
@@ -166,6 +180,8 @@ impl Stored for User {
             display_name: cells.take()?,
             password_hash: cells.take()?,
             enabled: cells.take()?,
+            role: cells.word_or_none()?,
+            external_id: cells.take()?,
             created_at: cells.time()?,
         })
     }

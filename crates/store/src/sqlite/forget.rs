@@ -67,7 +67,7 @@ impl Sweep<'_> {
 
 /// For each kind of record: what hangs on it, and then itself. Both choose the same rows, the earliest to expire, so that
 /// a use never goes before what was used, which would be usable again, nor stays behind.
-const EXPIRING: [[&str; 2]; 9] = [
+const EXPIRING: [[&str; 2]; 10] = [
     [
         "DELETE FROM refresh_uses WHERE hash IN (SELECT hash FROM refresh_tokens WHERE expires_at <= ?1 \
          ORDER BY expires_at, hash LIMIT ?2)",
@@ -102,6 +102,11 @@ const EXPIRING: [[&str; 2]; 9] = [
         "",
         "DELETE FROM logout_status_jwts WHERE hash IN (SELECT hash FROM logout_status_jwts WHERE expires_at <= ?1 \
          ORDER BY expires_at, hash LIMIT ?2)",
+    ],
+    [
+        "",
+        "DELETE FROM refresh_grants WHERE grant_id IN (SELECT grant_id FROM refresh_grants WHERE expires_at <= ?1 \
+         ORDER BY expires_at LIMIT ?2)",
     ],
     [
         "",

@@ -178,9 +178,8 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 
 /// One page of all users, by id.
 pub(super) fn users(connection: &Connection, cursor: Option<&str>, limit: u32) -> Result<Page<User>, StoreError> {
-    let sql = "SELECT id, user_name, email, display_name, password_hash, enabled, created_at FROM users \
-               WHERE id > ?1 ORDER BY id LIMIT ?2";
-    let users = by_id(connection, sql, cursor, limit, User::of).within("users")?;
+    let sql = format!("SELECT {} FROM users WHERE id > ?1 ORDER BY id LIMIT ?2", User::COLUMNS);
+    let users = by_id(connection, &sql, cursor, limit, User::of).within("users")?;
     Ok(cut(users, limit, |user| user.id.clone()))
 }
 

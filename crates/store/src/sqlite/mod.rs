@@ -7,6 +7,7 @@ mod forget;
 mod listing;
 mod open;
 mod reads;
+mod refresh_grants;
 mod scripts;
 mod status;
 mod tx;
@@ -169,12 +170,17 @@ impl Store for Sqlite {
         let clients = each(connection, "clients", "SELECT body FROM clients", |row| Cells::of(row).json::<Client>())?;
         let apis = each(connection, "apis", "SELECT body FROM apis", |row| Cells::of(row).json::<Api>())?;
         let users = each(connection, "users", "SELECT id FROM users WHERE enabled = 0", |row| row.get(0))?;
+        let roles = each(connection, "users", "SELECT role, id FROM users WHERE role IS NOT NULL", |row| {
+            let mut cells = Cells::of(row);
+            Ok((cells.word()?, cells.text()?))
+        })?;
         let devices = each(connection, "devices", "SELECT id FROM devices WHERE enabled = 0", |row| row.get(0))?;
         Ok(Configuration {
             clients: clients.into_iter().map(|client| (client.id.clone(), client.into())).collect(),
             apis: apis.into_iter().map(|api| (api.audience.clone(), api.into())).collect(),
             disabled_users: users.into_iter().collect(),
             disabled_devices: devices.into_iter().collect(),
+            roles: roles.into_iter().map(|(role, user)| (user, role)).collect(),
             scripts: scripts::all(connection).within(scripts::TABLE)?.into_iter().collect(),
             settings: settings(connection)?.into(),
             position: self.mark()?.head,

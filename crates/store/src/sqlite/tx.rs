@@ -2,9 +2,9 @@
 
 use rescind_ledger::{
     AccessToken, Api, AuditHead, AuditRecord, Authentication, Client, Code, Consent, Device, Entry, ForgottenAudit,
-    Grant, Hash, HorizonFact, Initiator, LogoutStatusJwt, Mark, Position, PushedRequest, RefreshToken, Script, Sealed,
-    Session, SessionClock, SettingChange, SignedHead, StatusReference, StoreError, Swept, Target, Timestamp, Tx, Use,
-    User,
+    Grant, Hash, HorizonFact, Initiator, LogoutStatusJwt, Mark, Position, PushedRequest, RefreshToken, Role, Script,
+    Sealed, Session, SessionClock, SettingChange, SignedHead, StatusReference, StoreError, Swept, Target, Timestamp,
+    Tx, Use, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::Serialize;
@@ -15,7 +15,7 @@ use super::{
     fault::Within,
     forget, mark_of,
     reads::LIVE_SESSIONS,
-    scripts, status,
+    refresh_grants, scripts, status,
 };
 
 /// A transaction that is rolled back when dropped, unless it was committed.
@@ -406,6 +406,18 @@ impl Tx for SqliteTx<'_> {
         )
     }
 
+    fn note_refresh_grant(&mut self, grant: &Grant, at: Timestamp) -> Result<(), StoreError> {
+        self.attempt(refresh_grants::TABLE, |connection| refresh_grants::note(connection, grant, at))
+    }
+
+    fn refresh_grants_of(&mut self, user: &str, client: &str) -> Result<Vec<Grant>, StoreError> {
+        self.attempt(refresh_grants::TABLE, |connection| refresh_grants::of(connection, user, client))
+    }
+
+    fn forget_refresh_grant(&mut self, grant: &str) -> Result<(), StoreError> {
+        self.attempt(refresh_grants::TABLE, |connection| refresh_grants::forget(connection, grant))
+    }
+
     fn use_refresh_token(&mut self, token: &Hash, at: Timestamp) -> Result<Use, StoreError> {
         const SQL: [&str; 2] = [
             "INSERT INTO refresh_uses SELECT hash, ?2 FROM refresh_tokens WHERE hash = ?1 ON CONFLICT DO NOTHING",
@@ -431,19 +443,18 @@ impl Tx for SqliteTx<'_> {
     }
 
     fn find_user(&mut self, id: &str) -> Result<Option<User>, StoreError> {
-        let sql =
-            "SELECT id, user_name, email, display_name, password_hash, enabled, created_at FROM users WHERE id = ?1";
-        self.find("users", sql, [id], User::of)
+        self.find("users", &format!("SELECT {} FROM users WHERE id = ?1", User::COLUMNS), [id], User::of)
     }
 
     fn put_user(&mut self, user: &User) -> Result<(), StoreError> {
         let folded = user.user_name.to_lowercase();
         self.insert::<User>(
             "INSERT INTO users (id, user_name, folded_name, name_hash, email, folded_email, display_name, password_hash, enabled, \
-             created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO UPDATE SET \
+             role, external_id, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (id) DO UPDATE SET \
              user_name = excluded.user_name, folded_name = excluded.folded_name, name_hash = excluded.name_hash, \
              email = excluded.email, folded_email = excluded.folded_email, display_name = excluded.display_name, \
-             password_hash = excluded.password_hash, enabled = excluded.enabled, created_at = excluded.created_at",
+             password_hash = excluded.password_hash, enabled = excluded.enabled, role = excluded.role, \
+             external_id = excluded.external_id, created_at = excluded.created_at",
             params![
                 user.id,
                 user.user_name,
@@ -454,6 +465,8 @@ impl Tx for SqliteTx<'_> {
                 user.display_name,
                 user.password_hash,
                 user.enabled,
+                user.role.map(Role::name),
+                user.external_id,
                 user.created_at.0
             ],
         )

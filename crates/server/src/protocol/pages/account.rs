@@ -92,6 +92,8 @@ pub struct Account<'a> {
     pub site: Site<'a>,
     /// Who is signed in.
     pub user: Person<'a>,
+    /// The page with the form for a new password.
+    pub change_password: &'a str,
     /// The page that asks before this session ends.
     pub sign_out: &'a str,
     /// How many sessions there are besides this one.
@@ -162,6 +164,41 @@ pub struct AccountEnded<'a> {
     /// The account page.
     pub account: &'a str,
     pub closing: &'a Closing,
+}
+
+/// The form for a new password.
+#[derive(Template)]
+#[template(path = "account_password.html")]
+pub struct NewPassword<'a> {
+    /// Whose page it is.
+    pub site: Site<'a>,
+    /// Where the form is posted.
+    pub action: &'a str,
+    /// Field `csrf`: shows that the form came from a page of ours.
+    pub csrf: &'a str,
+    /// Field `flow`.
+    pub flow: &'a str,
+    /// The account page.
+    pub account: &'a str,
+    pub user: Person<'a>,
+    pub keeps_session: bool,
+    pub ends_others: bool,
+    /// What was wrong with the last attempt.
+    pub error: Option<&'a str>,
+}
+
+/// The password is another now.
+#[derive(Template)]
+#[template(path = "account_password_set.html")]
+pub struct PasswordSet<'a> {
+    /// Whose page it is.
+    pub site: Site<'a>,
+    /// The account page.
+    pub account: &'a str,
+    /// Whether the browser is still signed in.
+    pub signed_in: bool,
+    /// Whether everything else has ended.
+    pub ended: bool,
 }
 
 /// "1 session", "2 sessions".

@@ -81,8 +81,17 @@ fn own_application() -> OwnApplication {
 
 fn account_of(sessions: &[OwnSession], applications: &[OwnApplication]) -> String {
     let others = sessions.len() - 1;
-    let (sign_out, end_others) = ("/id/logout", "/id/account/end?others=1");
-    Account { site: SITE, user: ALICE, sign_out, others, end_others, sessions, applications }.render().unwrap()
+    let account = Account {
+        site: SITE,
+        user: ALICE,
+        change_password: "/id/account/password",
+        sign_out: "/id/logout",
+        others,
+        end_others: "/id/account/end?others=1",
+        sessions,
+        applications,
+    };
+    account.render().unwrap()
 }
 
 fn account_end(closing: &Closing) -> String {

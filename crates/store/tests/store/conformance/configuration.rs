@@ -1,6 +1,6 @@
 //! Users, clients, APIs, devices, secrets and horizons.
 
-use rescind_ledger::{Feature, HorizonFact, Initiator, Position, Reads, Sealed, SettingChange, StoreError, User};
+use rescind_ledger::{Feature, HorizonFact, Initiator, Position, Reads, Role, Sealed, SettingChange, StoreError, User};
 
 use super::{
     Backend,
@@ -77,6 +77,10 @@ pub(crate) fn a_configuration_is_what_was_put<B: Backend>() {
         assert_eq!(tx.find_api("https://gone.example").unwrap(), None);
         tx.put_user(&user("on", "on")).unwrap();
         tx.put_user(&User { enabled: false, ..user("off", "off") }).unwrap();
+        let chief =
+            User { role: Some(Role::Administrator), external_id: Some("7".to_owned()), ..user("chief", "chief") };
+        tx.put_user(&chief).unwrap();
+        assert_eq!(tx.find_user("chief").unwrap(), Some(chief));
         tx.put_device(&device("on")).unwrap();
         tx.put_device(&device("off")).unwrap();
         tx.put_device(&off).unwrap();
@@ -92,6 +96,7 @@ pub(crate) fn a_configuration_is_what_was_put<B: Backend>() {
     assert_eq!(found.apis.len(), 1);
     assert_eq!(*found.apis["https://a.example"], api("https://a.example"));
     assert_eq!(found.disabled_users.into_iter().collect::<Vec<_>>(), ["off"]);
+    assert_eq!(found.roles.into_iter().collect::<Vec<_>>(), [("chief".to_owned(), Role::Administrator)]);
     assert_eq!(found.disabled_devices.into_iter().collect::<Vec<_>>(), ["off"]);
     assert_eq!(found.position, Position { epoch: 1, seq: 1 });
     assert_eq!(wait(backend.reads().find_device("off")).unwrap(), Some(off));

@@ -139,6 +139,7 @@ macro_rules! conformance {
             what_is_not_there_cannot_be_used_first,
             what_must_be_unique_is,
             a_touch_never_moves_back,
+            grants_with_a_refresh_token_are_listed_by_their_last_use,
             the_live_sessions_of_a_user_come_oldest_first_and_without_those_that_ended,
             authentications_and_consents_come_oldest_first,
         ]);

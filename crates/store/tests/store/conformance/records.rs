@@ -156,6 +156,33 @@ pub(crate) fn what_must_be_unique_is<B: Backend>() {
     refused("pushed request", &|tx| tx.insert_pushed_request(&pushed_request("p")));
 }
 
+pub(crate) fn grants_with_a_refresh_token_are_listed_by_their_last_use<B: Backend>() {
+    let mut backend = B::fresh();
+    let of = |id: &str, client: &str| Grant { client: client.to_owned(), ..grant(id) };
+    let user = grant("a").user.unwrap();
+    let ids = |tx: &mut dyn Tx, client: &str| -> Vec<String> {
+        tx.refresh_grants_of(&user, client).unwrap().into_iter().map(|grant| grant.id).collect()
+    };
+    backend.write(|tx| {
+        for (place, id) in ["a", "b", "c"].into_iter().enumerate() {
+            tx.insert_grant(&of(id, "web")).unwrap();
+            tx.note_refresh_grant(&of(id, "web"), at(10 + i64::try_from(place).unwrap())).unwrap();
+        }
+        tx.insert_grant(&of("d", "app")).unwrap();
+        tx.note_refresh_grant(&of("d", "app"), at(1)).unwrap();
+        assert_eq!(ids(tx, "web"), ["a", "b", "c"]);
+    });
+    backend.write(|tx| {
+        tx.note_refresh_grant(&of("a", "web"), at(20)).unwrap();
+        tx.note_refresh_grant(&of("b", "web"), at(5)).unwrap();
+        assert_eq!(ids(tx, "web"), ["b", "c", "a"], "and never back");
+        tx.forget_refresh_grant("c").unwrap();
+        assert_eq!(ids(tx, "web"), ["b", "a"]);
+        assert_eq!(ids(tx, "app"), ["d"]);
+        assert!(tx.refresh_grants_of("nobody", "web").unwrap().is_empty());
+    });
+}
+
 pub(crate) fn a_touch_never_moves_back<B: Backend>() {
     let mut backend = B::fresh();
     backend.write(|tx| tx.insert_session(&session("s")).unwrap());

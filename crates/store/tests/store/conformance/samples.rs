@@ -36,13 +36,9 @@ pub(crate) fn nth_entry(seq: u64) -> Entry {
 
 pub(crate) fn user(id: &str, user_name: &str) -> User {
     User {
-        id: id.to_owned(),
-        user_name: user_name.to_owned(),
         email: Some(format!("{id}@example.org")),
-        display_name: None,
         password_hash: Some("$argon2id$…".to_owned()),
-        enabled: true,
-        created_at: at(1),
+        ..User::new(id, user_name, at(1))
     }
 }
 

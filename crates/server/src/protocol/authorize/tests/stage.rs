@@ -103,13 +103,8 @@ pub(super) fn administrator() -> Initiator {
 fn user(name: &str) -> User {
     static HASHED: OnceLock<String> = OnceLock::new();
     User {
-        id: format!("u_{name}"),
-        user_name: name.into(),
-        email: None,
-        display_name: None,
         password_hash: Some(HASHED.get_or_init(|| password::hash(PASSWORD).unwrap()).clone()),
-        enabled: true,
-        created_at: Timestamp(0),
+        ..User::new(format!("u_{name}"), name, Timestamp(0))
     }
 }
 
