@@ -279,8 +279,8 @@ async function choosesSeveral(window) {
 
 async function endsItself(window) {
   await window.step('who ends their own access still sees that it was done', async () => {
-    await window.goes('/administrators')
-    await window.press(window.page.getByRole('link', { name: 'Rosa Root' }))
+    await window.goes('/users')
+    await window.press(window.row('Rosa Root').getByRole('link', { name: 'Rosa Root' }))
     await window.opensDialog(window.page.getByRole('link', { name: 'Revoke all tokens' }))
     const form = window.dialog()
     await form.getByRole('button', { name: 'Revoke', exact: true }).click()

@@ -56,8 +56,7 @@ async fn furnish(server: &Server) -> Result<()> {
     for name in ["Orders Notebook", "Calendar", "Mail on the Move", HOSTILE[0], HOSTILE[4]] {
         let app = Application::add(server, json!({ "name": name, "scopes": scopes })).await?;
         app.sign_in().await?;
-        let scope = format!("{SCOPE} {API_SCOPE}");
-        app.sign_in_with(&[("resource", API), ("scope", &scope)]).await?;
+        app.sign_in_with(&[("resource", API)]).await?;
     }
     let script = json!({ "name": "guard", "source": "fn revoke(event) { allow() }", "enabled": true });
     server.administer(Method::POST, "/scripts", &script).await?;
