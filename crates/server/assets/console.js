@@ -54,7 +54,7 @@
     if (head) head.replaceChildren(all)
     const count = () => {
       const chosen = boxes.filter((box) => box.checked).length
-      words.textContent = chosen === 1 ? 'With the one chosen:' : `With the ${chosen} chosen:`
+      words.textContent = chosen === 0 ? 'Choose users to end their access in one job.' : chosen === 1 ? 'With the one chosen:' : `With the ${chosen} chosen:`
       for (const button of buttons) button.disabled = chosen === 0
       all.checked = chosen === boxes.length
       all.indeterminate = chosen > 0 && chosen < boxes.length

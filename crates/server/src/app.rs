@@ -5,7 +5,8 @@ use std::{sync::Arc, thread, time::Duration};
 use anyhow::bail;
 use rescind_check::FingerprintKey;
 use rescind_ledger::{
-    Client, ClientChange, Door, Initiator, Lane, LedgerError, Live, Queue, Reads, Settings, Startup, Store, Target, Ticket, Timestamp, Writer,
+    Client, ClientChange, Door, Initiator, Lane, LedgerError, Live, Queue, Reads, Settings, Startup, Store, Target,
+    Ticket, Timestamp, Writer,
 };
 use rescind_store::{DataDir, FileMarker, Lock, MarkerState, Sqlite, SqliteReads, inspect_marker};
 use zeroize::Zeroizing;

@@ -19,8 +19,12 @@ use super::{
 };
 
 /// The roles there are; empty means none.
-pub(super) const ROLES: [(&str, &str); 4] =
-    [("", "None"), ("viewer", "Viewer: sees"), ("revoker", "Revoker: sees and ends access"), ("administrator", "Administrator: everything")];
+pub(super) const ROLES: [(&str, &str); 4] = [
+    ("", "None"),
+    ("viewer", "Viewer: sees"),
+    ("revoker", "Revoker: sees and ends access"),
+    ("administrator", "Administrator: everything"),
+];
 
 #[derive(Template)]
 #[template(path = "console/new_user.html")]
@@ -114,7 +118,8 @@ fn entry(answered: &Json) -> String {
 /// `POST /console/users/{id}/profile`.
 pub(super) async fn profile(visit: Arc<Visit>) -> Result<Response, Trouble> {
     let typed = |name: &str| visit.form.find(name).map_or(Value::Null, |text| json!(text));
-    let change = json!({ "user_name": typed("user_name"), "display_name": typed("display_name"), "email": typed("email") });
+    let change =
+        json!({ "user_name": typed("user_name"), "display_name": typed("display_name"), "email": typed("email") });
     patch(&visit, &change, "saved").await
 }
 
@@ -143,7 +148,12 @@ pub(super) async fn enabled(visit: Arc<Visit>) -> Result<Response, Trouble> {
 pub(super) async fn remove(visit: Arc<Visit>) -> Result<Response, Trouble> {
     let user = visit.load(&user_path(&visit)?).await?;
     if visit.form.exact("user_name") != Some(user.text("user_name").as_str()) {
-        return form(&visit, StatusCode::BAD_REQUEST, Some("That is not the user name. Nobody was removed.".to_owned())).await;
+        return form(
+            &visit,
+            StatusCode::BAD_REQUEST,
+            Some("That is not the user name. Nobody was removed.".to_owned()),
+        )
+        .await;
     }
     let gone = visit.change(Method::DELETE, &user_path(&visit)?, &Value::Null).await?;
     Ok(visit.go(&format!("/users?done=removed{}", entry(&gone))))

@@ -81,7 +81,10 @@ const ACTIONS: [(&str, &str); 6] = [
 /// `GET /console/audit`.
 pub(super) async fn list(visit: Arc<Visit>) -> Result<Response, Trouble> {
     let mut filters = visit.query.picked(&FILTERS);
-    let since = visit.query.find("since").map(|day| if day.contains('T') { day.to_owned() } else { format!("{day}T00:00:00Z") });
+    let since = visit
+        .query
+        .find("since")
+        .map(|day| if day.contains('T') { day.to_owned() } else { format!("{day}T00:00:00Z") });
     filters.extend(since.as_deref().map(|since| ("since", since)));
     let found = listed(&visit, "/audit", &filters, ROWS).await?;
     let kept = visit.query.picked(&["action", "actor", "outcome", "client", "correlation_id", "since"]);

@@ -113,7 +113,10 @@ async fn confirm(
     let mut ids = visit.form.all("user");
     ids.truncate(MOST);
     if ids.is_empty() {
-        return Err(Trouble::Refused(StatusCode::BAD_REQUEST, "No user was chosen. Go back and choose some first.".to_owned()));
+        return Err(Trouble::Refused(
+            StatusCode::BAD_REQUEST,
+            "No user was chosen. Go back and choose some first.".to_owned(),
+        ));
     }
     let names = visit.user_names(ids.iter().cloned()).await;
     let named = ids.into_iter().map(|id| (names.get(&id).cloned().unwrap_or_else(|| id.clone()), id));

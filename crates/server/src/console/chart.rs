@@ -57,7 +57,11 @@ impl Chart {
 pub(super) fn begin(at: rescind_ledger::Timestamp, is_hour: bool) -> String {
     let moment = Moment::seen(at, at);
     let (date, time) = moment.date().split_once(", ").unwrap_or((moment.date(), ""));
-    if is_hour { time.get(..5).unwrap_or(time).to_owned() } else { date.rsplit_once(' ').map_or(date, |(day, _)| day).to_owned() }
+    if is_hour {
+        time.get(..5).unwrap_or(time).to_owned()
+    } else {
+        date.rsplit_once(' ').map_or(date, |(day, _)| day).to_owned()
+    }
 }
 
 #[cfg(test)]

@@ -50,7 +50,8 @@ pub(super) async fn show(visit: Arc<Visit>) -> Result<Response, Trouble> {
         tile("Live sessions", "live_sessions", "/sessions"),
         tile("Live tokens", "live_tokens", "/applications"),
         tile("Users", "users", "/users"),
-        tile("Applications", "clients", "/applications").or_else(|| tile_of(&visit, &ledger, "Applications", "clients", "/applications")),
+        tile("Applications", "clients", "/applications")
+            .or_else(|| tile_of(&visit, &ledger, "Applications", "clients", "/applications")),
         tile("APIs", "apis", "/apis").or_else(|| tile_of(&visit, &ledger, "APIs", "apis", "/apis")),
     ];
     let all = overview.list("receivers");
@@ -76,7 +77,13 @@ pub(super) async fn show(visit: Arc<Visit>) -> Result<Response, Trouble> {
     }))
 }
 
-fn tile_of(visit: &Visit, json: &Json, words: &'static str, name: &str, path: &str) -> Option<(&'static str, String, String)> {
+fn tile_of(
+    visit: &Visit,
+    json: &Json,
+    words: &'static str,
+    name: &str,
+    path: &str,
+) -> Option<(&'static str, String, String)> {
     json.number(name).map(|number| (words, thousands(number), visit.console.path(path)))
 }
 

@@ -41,7 +41,8 @@ pub(super) async fn load(visit: &Visit, aim: &Aim, before: Option<&str>) -> Resu
     let mut parameters = aim.parameters();
     parameters.extend(before.map(|before| ("before", before)));
     let counted = visit.load(&link("/revocations/preview", &parameters)).await?;
-    let names = Names { applications: visit.application_names().await, apis: visit.api_names().await, ..Names::default() };
+    let names =
+        Names { applications: visit.application_names().await, apis: visit.api_names().await, ..Names::default() };
     Ok(Preview::of(visit, &counted, &names))
 }
 
@@ -103,7 +104,10 @@ fn sentence(is_exact: bool, sessions: u64, tokens: u64, users: u64, applications
         text += &format!(" in {}", count(applications, "application"));
     }
     if receivers > 0 {
-        text += &format!("; {} told", if receivers == 1 { "1 receiver is".to_owned() } else { format!("{receivers} receivers are") });
+        text += &format!(
+            "; {} told",
+            if receivers == 1 { "1 receiver is".to_owned() } else { format!("{receivers} receivers are") }
+        );
     }
     text + "."
 }
@@ -118,6 +122,9 @@ mod tests {
             sentence(true, 41, 1_200, 38, 6, 2),
             "This ends 41 sessions and 1,200 access tokens of 38 users in 6 applications; 2 receivers are told."
         );
-        assert_eq!(sentence(false, 0, 1, 0, 1, 0), "This ends at least 0 sessions and 1 access token in 1 application.");
+        assert_eq!(
+            sentence(false, 0, 1, 0, 1, 0),
+            "This ends at least 0 sessions and 1 access token in 1 application."
+        );
     }
 }

@@ -133,7 +133,8 @@ pub(super) async fn of_order(visit: &Visit, answered: &Json) -> Result<Response,
 }
 
 fn outcome(visit: &Visit, answered: &Json) -> Outcome {
-    let link = answered.find("receipt").filter(|link| link.starts_with(visit.console.issuer()) || link.starts_with('/'));
+    let link =
+        answered.find("receipt").filter(|link| link.starts_with(visit.console.issuer()) || link.starts_with('/'));
     Outcome {
         frame: Frame::of(visit, Section::Revocations),
         position: answered.text("position"),
@@ -159,7 +160,8 @@ impl Receipt {
         let deliveries: Vec<Delivery> = found.list("deliveries").iter().map(|one| Delivery::of(one, visit)).collect();
         let is_pending = found.list("deliveries").iter().any(|one| one.text("state") == "pending");
         let is_counting = ended.is("counting");
-        let counts = [("Users", "users"), ("Sessions", "sessions"), ("Grants", "grants"), ("Access tokens", "access_tokens")];
+        let counts =
+            [("Users", "users"), ("Sessions", "sessions"), ("Grants", "grants"), ("Access tokens", "access_tokens")];
         let counts = counts.into_iter().filter_map(|(words, name)| Some((words, thousands(ended.number(name)?))));
         Self {
             target: Mark::of(visit, &target, &names),
@@ -196,7 +198,10 @@ pub(super) fn said_by(initiator: &Json, names: &Names) -> String {
 fn by_application(ended: &Json, names: &Names) -> Vec<(String, String)> {
     let one = |item: &Json| {
         let id = item.text("client");
-        (names.applications.get(&id).cloned().unwrap_or(id), thousands(item.number("access_tokens").unwrap_or_default()))
+        (
+            names.applications.get(&id).cloned().unwrap_or(id),
+            thousands(item.number("access_tokens").unwrap_or_default()),
+        )
     };
     ended.list("by_client").iter().map(one).collect()
 }

@@ -74,7 +74,9 @@ fn moment(text: &str) -> Result<Option<String>, Trouble> {
     let whole = if text.ends_with('Z') { text.to_owned() } else { format!("{text}Z") };
     let read = whole.parse::<jiff::Timestamp>();
     let read = read.or_else(|_| format!("{text}:00Z").parse::<jiff::Timestamp>());
-    let wrong = || Trouble::Refused(StatusCode::BAD_REQUEST, "That is not a date and time such as 2026-11-30T23:30.".to_owned());
+    let wrong = || {
+        Trouble::Refused(StatusCode::BAD_REQUEST, "That is not a date and time such as 2026-11-30T23:30.".to_owned())
+    };
     read.map(|at| Some(at.to_string())).map_err(|_| wrong())
 }
 
@@ -151,12 +153,22 @@ pub(super) async fn carry_out(visit: Arc<Visit>) -> Result<Response, Trouble> {
     }
 }
 
-async fn refused(visit: &Visit, aim: Aim, typed: Typed, status: StatusCode, answer: &Answer) -> Result<Response, Trouble> {
+async fn refused(
+    visit: &Visit,
+    aim: Aim,
+    typed: Typed,
+    status: StatusCode,
+    answer: &Answer,
+) -> Result<Response, Trouble> {
     let body = &answer.body;
     if body.text("code") != "confirmation_required" {
         return dialog(visit, aim, typed, status, Some(body.text("detail")), None).await;
     }
-    let wrong = if typed.confirm.is_empty() { "This reaches far: type the words below to go on." } else { "Those are not the words." };
+    let wrong = if typed.confirm.is_empty() {
+        "This reaches far: type the words below to go on."
+    } else {
+        "Those are not the words."
+    };
     dialog(visit, aim, typed, status, Some(wrong.to_owned()), body.find("confirm")).await
 }
 

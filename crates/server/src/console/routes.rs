@@ -13,8 +13,8 @@ use axum::{
 use futures_util::future::BoxFuture;
 
 use super::{
-    BASE, CALLBACK, Console, account, administrators, apis, applications, audit, bulk, overview, pending, receipt, revocations,
-    revoke, scripts, sessions, settings, sign_in, trouble::Trouble, user, users, visit::Visit,
+    BASE, CALLBACK, Console, account, administrators, apis, applications, audit, bulk, overview, pending, receipt,
+    revocations, revoke, scripts, sessions, settings, sign_in, trouble::Trouble, user, users, visit::Visit,
 };
 use crate::endpoint::Verb::{self, Get, Post};
 

@@ -31,9 +31,12 @@ mod tests {
         let key = [1; 32];
         let sealed = seal(&key, "form", &["a", "b"]);
         assert!(holds(&key, "form", &["a", "b"], &sealed));
-        for (key, purpose, parts) in
-            [([2; 32], "form", ["a", "b"]), (key, "who", ["a", "b"]), (key, "form", ["ab", ""]), (key, "form", ["a", "c"])]
-        {
+        for (key, purpose, parts) in [
+            ([2; 32], "form", ["a", "b"]),
+            (key, "who", ["a", "b"]),
+            (key, "form", ["ab", ""]),
+            (key, "form", ["a", "c"]),
+        ] {
             assert!(!holds(&key, purpose, &parts, &sealed), "{purpose} {parts:?}");
         }
         assert!(!holds(&key, "form", &["a", "b"], ""));

@@ -71,7 +71,10 @@ fn wanted(visit: &Visit) -> String {
 fn is_ours(base: &str, path: &str) -> bool {
     let rest = path.strip_prefix(base);
     let plain = path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>' | b'\''));
-    plain && path.len() <= 1024 && !path.contains("//") && rest.is_some_and(|rest| matches!(rest.bytes().next(), None | Some(b'/' | b'?')))
+    plain
+        && path.len() <= 1024
+        && !path.contains("//")
+        && rest.is_some_and(|rest| matches!(rest.bytes().next(), None | Some(b'/' | b'?')))
 }
 
 fn redirect_uri(console: &Console) -> String {
@@ -201,7 +204,16 @@ mod tests {
         for ours in ["/console", "/console/users?search=a%20b", "/console?x=1"] {
             assert!(is_ours("/console", ours), "{ours}");
         }
-        for other in ["", "/", "/consoles", "//evil.example", "/console//evil", "https://evil.example", "/console/\\x", "/console/'"] {
+        for other in [
+            "",
+            "/",
+            "/consoles",
+            "//evil.example",
+            "/console//evil",
+            "https://evil.example",
+            "/console/\\x",
+            "/console/'",
+        ] {
             assert!(!is_ours("/console", other), "{other}");
         }
     }

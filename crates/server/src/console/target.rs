@@ -82,19 +82,71 @@ impl Aim {
 
     fn said(&self, name: &dyn Fn(&str) -> String) -> Said {
         let (who, what, then) = match self.kind {
-            "token" => ("This one access token", String::new(), "stops working at once, wherever its state is asked for. The rest of the grant goes on."),
-            "grant" => ("What the application got", String::new(), "stops working: this access token and its refresh token. The application has to send the user through sign-in again."),
-            "session" => ("This session", String::new(), "ends, and with it every token that depends on it. The user has to sign in again in that browser."),
-            "key" => ("Every token signed with the key", self.member("key").to_owned(), "stops working. A fresh key signs from now on."),
-            "device" => ("Everything issued on the device", name("device"), "stops working. Whoever uses it has to sign in again."),
-            "user" => ("Every session and token of", name("user"), "stops working, in every application. The user can no longer be looked up or refreshed with them, and has to sign in again."),
-            "client" => ("Every token issued to the application", name("client"), "stops working, for all users. Each of them has to sign in to it again."),
-            "api" => ("Every token for the API", name("api"), "stops working there, for all users and applications. Access to other APIs goes on."),
-            "everything" => ("Everything that was ever issued", String::new(), "stops working: every session, token and grant of every user, yours included."),
-            "user_client" => ("What the application got for this user", format!("{} · {}", name("client"), name("user")), "stops working. The user's other applications go on."),
-            "user_api" => ("This user's access to the API", format!("{} · {}", name("user"), name("api")), "stops working. Other APIs go on."),
-            "client_api" => ("This application's access to the API", format!("{} · {}", name("client"), name("api")), "stops working, for all users."),
-            _ => ("What the application got on this device", format!("{} · {}", name("client"), name("device")), "stops working."),
+            "token" => (
+                "This one access token",
+                String::new(),
+                "stops working at once, wherever its state is asked for. The rest of the grant goes on.",
+            ),
+            "grant" => (
+                "What the application got",
+                String::new(),
+                "stops working: this access token and its refresh token. The application has to send the user through sign-in again.",
+            ),
+            "session" => (
+                "This session",
+                String::new(),
+                "ends, and with it every token that depends on it. The user has to sign in again in that browser.",
+            ),
+            "key" => (
+                "Every token signed with the key",
+                self.member("key").to_owned(),
+                "stops working. A fresh key signs from now on.",
+            ),
+            "device" => (
+                "Everything issued on the device",
+                name("device"),
+                "stops working. Whoever uses it has to sign in again.",
+            ),
+            "user" => (
+                "Every session and token of",
+                name("user"),
+                "stops working, in every application. Userinfo and refresh are refused at once, and the user has to sign in again.",
+            ),
+            "client" => (
+                "Every token issued to the application",
+                name("client"),
+                "stops working, for all users. Each of them has to sign in to it again.",
+            ),
+            "api" => (
+                "Every token for the API",
+                name("api"),
+                "stops working there, for all users and applications. Access to other APIs goes on.",
+            ),
+            "everything" => (
+                "Everything that was ever issued",
+                String::new(),
+                "stops working: every session, token and grant of every user, yours included.",
+            ),
+            "user_client" => (
+                "What the application got for this user",
+                format!("{} · {}", name("client"), name("user")),
+                "stops working. The user's other applications go on.",
+            ),
+            "user_api" => (
+                "This user's access to the API",
+                format!("{} · {}", name("user"), name("api")),
+                "stops working. Other APIs go on.",
+            ),
+            "client_api" => (
+                "This application's access to the API",
+                format!("{} · {}", name("client"), name("api")),
+                "stops working, for all users.",
+            ),
+            _ => (
+                "What the application got on this device",
+                format!("{} · {}", name("client"), name("device")),
+                "stops working.",
+            ),
         };
         Said { who, what, then }
     }

@@ -80,7 +80,9 @@ impl Trouble {
                 "That form is out of date",
                 "Nothing was changed. Go back, load the page again and send the form once more.",
             ),
-            Self::NotFound => (StatusCode::NOT_FOUND, "There is nothing here", "It may have been removed, or never was."),
+            Self::NotFound => {
+                (StatusCode::NOT_FOUND, "There is nothing here", "It may have been removed, or never was.")
+            }
             Self::Refused(status, detail) => (*status, "That was refused", detail),
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,

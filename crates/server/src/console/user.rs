@@ -83,7 +83,13 @@ impl Held {
 
     fn grant(visit: &Visit, found: &Json, called: &Called, back: &str) -> Self {
         let words = found.find("kind").map_or_else(
-            || if found.is("session_bound") { "With its session".to_owned() } else { "Also while signed out".to_owned() },
+            || {
+                if found.is("session_bound") {
+                    "With its session".to_owned()
+                } else {
+                    "Also while signed out".to_owned()
+                }
+            },
             |kind| sentence(&kind),
         );
         let revoke = revoke(visit, &[("kind", "grant"), ("grant", &found.text("id"))], back);
@@ -159,7 +165,8 @@ struct Page {
 pub(super) async fn show(visit: Arc<Visit>) -> Result<Response, Trouble> {
     let user = visit.load(&format!("/users/{}", segment(visit.id()?))).await?;
     let id = user.text("id");
-    let tab = visit.query.find("tab").and_then(|tab| TABS.iter().find(|(known, _)| *known == tab)).unwrap_or(&TABS[1]).0;
+    let tab =
+        visit.query.find("tab").and_then(|tab| TABS.iter().find(|(known, _)| *known == tab)).unwrap_or(&TABS[1]).0;
     let path = format!("/users/{}", segment(&id));
     let is_all = visit.query.find("live") == Some("false");
     let (found, shown_in_tab) = load(&visit, &id, tab, is_all).await?;
@@ -189,7 +196,8 @@ async fn load(visit: &Visit, id: &str, tab: &str, is_all: bool) -> Result<(Json,
     Ok(match tab {
         "sessions" => {
             let found = listed(visit, "/sessions", &filters, ROWS).await?;
-            let sessions = found.list("items").iter().map(|one| Session::of(visit, one, &HashMap::new(), &back)).collect();
+            let sessions =
+                found.list("items").iter().map(|one| Session::of(visit, one, &HashMap::new(), &back)).collect();
             (found, Shown::Sessions(sessions))
         }
         "devices" => (Json::default(), Shown::Devices(devices(visit, id).await?)),

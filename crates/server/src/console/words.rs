@@ -169,7 +169,10 @@ mod tests {
 
     #[test]
     fn numbers_and_spans_read_well() {
-        assert_eq!((thousands(0), thousands(999), thousands(1_234_567)), ("0".into(), "999".into(), "1,234,567".into()));
+        assert_eq!(
+            (thousands(0), thousands(999), thousands(1_234_567)),
+            ("0".into(), "999".into(), "1,234,567".into())
+        );
         assert_eq!((count(1, "user"), count(2_000, "user")), ("1 user".into(), "2,000 users".into()));
         let now = Timestamp::from_secs(1_700_000_000);
         assert_eq!(from_now(Timestamp::from_secs(1_700_000_300), now), "in 5 minutes");
@@ -183,6 +186,9 @@ mod tests {
 
     #[test]
     fn a_code_without_words_is_made_readable() {
-        assert_eq!((reason("idle_timeout").as_str(), reason("é").as_str(), reason("").as_str()), ("Idle timeout", "é", ""));
+        assert_eq!(
+            (reason("idle_timeout").as_str(), reason("é").as_str(), reason("").as_str()),
+            ("Idle timeout", "é", "")
+        );
     }
 }

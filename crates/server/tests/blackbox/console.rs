@@ -51,7 +51,8 @@ async fn furnish(server: &Server) -> Result<()> {
         let api = json!({ "audience": format!("urn:hostile:{number}:{}", name.replace(' ', "")), "name": name });
         add(server, "/apis", &api).await.with_context(|| api.to_string())?;
     }
-    add(server, "/apis", &json!({ "audience": API, "name": "Orders", "scopes": [API_SCOPE], "token_format": "jwt" })).await?;
+    add(server, "/apis", &json!({ "audience": API, "name": "Orders", "scopes": [API_SCOPE], "token_format": "jwt" }))
+        .await?;
     let scopes: Vec<&str> = SCOPE.split(' ').chain([API_SCOPE]).collect();
     for name in ["Orders Notebook", "Calendar", "Mail on the Move", HOSTILE[0], HOSTILE[4]] {
         let app = Application::add(server, json!({ "name": name, "scopes": scopes })).await?;

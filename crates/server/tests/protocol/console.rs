@@ -208,8 +208,12 @@ async fn a_viewer_sees_and_is_refused_what_changes_or_ends_anything() -> Result<
     let csrf = page.field("csrf")?;
     let before = entries(&server).await?;
     let target = [("csrf", csrf.as_str()), ("kind", "user"), ("user", ada.as_str())];
-    for path in ["/revoke".to_owned(), format!("/users/{ada}/enabled"), format!("/users/{ada}/role"), "/settings/statusListTtl".to_owned()]
-    {
+    for path in [
+        "/revoke".to_owned(),
+        format!("/users/{ada}/enabled"),
+        format!("/users/{ada}/role"),
+        "/settings/statusListTtl".to_owned(),
+    ] {
         let refused = viewer.post(&path, &target).await?;
         assert_eq!(refused.status, 403, "{path}: {}", refused.html);
         assert!(refused.html.contains("Your role does not allow this"), "{path}: {}", refused.html);
@@ -294,7 +298,9 @@ async fn what_anybody_wrote_stays_text_in_every_page_that_shows_it() -> Result<(
         format!("/users/{id}?tab=audit"),
         format!("/users/{id}/change"),
         format!("/revoke?kind=user&user={id}"),
-        format!("/revoke?kind=user_client&user={id}&client={client}&back=/console/%22%3E%3Cscript%3Ealert(1)&note=%3Cscript%3E"),
+        format!(
+            "/revoke?kind=user_client&user={id}&client={client}&back=/console/%22%3E%3Cscript%3Ealert(1)&note=%3Cscript%3E"
+        ),
         "/applications".to_owned(),
         format!("/applications/{client}"),
         "/apis".to_owned(),
@@ -350,7 +356,11 @@ async fn a_revocation_in_the_console_is_one_of_the_administrators_with_their_add
         assert!(receipt.html.contains(words), "{words}: {}", receipt.html);
     }
     let audit = server.administer(Method::GET, &format!("/audit?action=order&actor={root_id}"), &Value::Null).await?;
-    assert_eq!((audit["items"][0]["ip"].as_str(), audit["items"][0]["client"].as_str()), (Some("127.0.0.1"), Some("rescind-console")), "{audit}");
+    assert_eq!(
+        (audit["items"][0]["ip"].as_str(), audit["items"][0]["client"].as_str()),
+        (Some("127.0.0.1"), Some("rescind-console")),
+        "{audit}"
+    );
     Ok(())
 }
 
@@ -375,12 +385,17 @@ async fn htmx_gets_parts_of_pages_and_is_sent_to_sign_in_as_a_page() -> Result<(
     let ada = user_id(&server, USER_NAME).await?;
     let root = Browser::administrator(&server).await?;
     let partial = async |browser: &Browser<'_>, path: &str| {
-        let cookies: Vec<String> = browser.person.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<String> =
+            browser.person.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = server.http.get(browser.at(path)?).header(header::COOKIE, cookies.join("; "));
         Page::of(request.header("hx-request", "true").send().await?).await
     };
     let dialog = partial(&root, &format!("/revoke?kind=user&user={ada}")).await?;
-    assert!(dialog.status == 200 && !dialog.html.contains("<html") && dialog.html.contains("dialog-title"), "{}", dialog.html);
+    assert!(
+        dialog.status == 200 && !dialog.html.contains("<html") && dialog.html.contains("dialog-title"),
+        "{}",
+        dialog.html
+    );
     let wanted = format!("/revoke?kind=user&user={ada}");
     let stranger = partial(&Browser::stranger(&server), &wanted).await?;
     let led = stranger.headers.get("hx-redirect").and_then(|value| value.to_str().ok());
@@ -395,8 +410,19 @@ async fn an_answer_to_nobodys_sign_in_is_refused_and_so_is_anothers() -> Result<
     add_user(&server, "root", json!("administrator")).await?;
     let mut victim = Browser::stranger(&server);
     let begun = victim.get("").await?;
-    let state = Url::parse(begun.location())?.query_pairs().find(|(name, _)| name == "state").context("no state")?.1.into_owned();
-    for query in ["", "?code=x", "?code=x&state=other", &format!("?code=x&state={state}"), &format!("?error=access_denied&state={state}")] {
+    let state = Url::parse(begun.location())?
+        .query_pairs()
+        .find(|(name, _)| name == "state")
+        .context("no state")?
+        .1
+        .into_owned();
+    for query in [
+        "",
+        "?code=x",
+        "?code=x&state=other",
+        &format!("?code=x&state={state}"),
+        &format!("?error=access_denied&state={state}"),
+    ] {
         let page = victim.get(&format!("/callback{query}")).await?;
         assert_eq!(page.status, 400, "{query}: {}", page.html);
         assert!(page.html.contains("You are not signed in"), "{query}");
@@ -438,7 +464,10 @@ async fn a_user_is_added_changed_and_removed_in_the_console() -> Result<()> {
     let unequal = root.post(&format!("/users/{id}/password"), &unequal).await?;
     assert!(unequal.status == 400 && unequal.html.contains("not the same"), "{}", unequal.html);
     let shown = server.administer(Method::GET, "/users/grace", &Value::Null).await?;
-    assert_eq!((&shown["enabled"], &shown["role"], &shown["has_password"]), (&json!(false), &json!("viewer"), &json!(false)));
+    assert_eq!(
+        (&shown["enabled"], &shown["role"], &shown["has_password"]),
+        (&json!(false), &json!("viewer"), &json!(false))
+    );
     let wrong = root.post(&format!("/users/{id}/remove"), &[("csrf", csrf), ("user_name", "ada")]).await?;
     assert!(wrong.status == 400 && wrong.html.contains("Nobody was removed"), "{}", wrong.html);
     let gone = root.post(&format!("/users/{id}/remove"), &[("csrf", csrf), ("user_name", "grace")]).await?;
