@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::{http::Method, response::Response};
+use axum::{
+    http::{Method, StatusCode},
+    response::Response,
+};
 use serde_json::json;
 
 use super::{
     CLIENT_ID,
-    frame::{Frame, Section, shown},
+    frame::{Frame, Section, page, shown},
     json::Json,
     trouble::Trouble,
     user::{Called, Held},
@@ -63,21 +66,16 @@ struct List {
     search: String,
 }
 
-/// `GET /console/applications`. The whole list is in memory on the other side, and so it is searched here.
+/// `GET /console/applications`.
 pub(super) async fn list(visit: Arc<Visit>) -> Result<Response, Trouble> {
-    let search = visit.query.text("search");
-    let found = listed(&visit, "/clients", &[], if search.is_empty() { ROWS } else { "500" }).await?;
-    let (back, wanted) = (here(&visit), search.to_lowercase());
-    let has = |client: &Json| {
-        [client.text("name"), client.text("id")].iter().any(|text| text.to_lowercase().contains(&wanted))
-    };
-    let items = found.list("items");
-    let rows = items.iter().filter(|client| has(client)).map(|client| Row::of(&visit, client, &back)).collect();
+    let (filters, back) = (visit.query.picked(&["search"]), here(&visit));
+    let found = listed(&visit, "/clients", &filters, ROWS).await?;
+    let rows = found.list("items").iter().map(|client| Row::of(&visit, client, &back)).collect();
     Ok(shown(&List {
         frame: Frame::of(&visit, Section::Applications),
         rows,
-        pages: Pages::of(&visit, "/applications", &[("search", &search)], &found),
-        search,
+        pages: Pages::of(&visit, "/applications", &filters, &found),
+        search: visit.query.text("search"),
     }))
 }
 
@@ -136,9 +134,34 @@ pub(super) async fn show(visit: Arc<Visit>) -> Result<Response, Trouble> {
 pub(super) async fn enabled(visit: Arc<Visit>) -> Result<Response, Trouble> {
     let enabled = visit.form.find("enabled") == Some("true");
     let path = format!("/clients/{}", segment(visit.id()?));
-    let changed = visit.change(Method::PATCH, &path, &json!({ "enabled": enabled })).await?;
-    let entry = changed.at("ended").text("position");
+    let confirmed = visit.form.picked(&["confirm", "break_glass"]);
+    let answer = visit.ask(Method::PATCH, &link(&path, &confirmed), Some(&json!({ "enabled": enabled }))).await?;
+    let (status, body) = (answer.status, answer.body);
+    if let Some(phrase) = body.find("confirm").filter(|_| status == StatusCode::CONFLICT) {
+        return confirm(&visit, enabled, phrase);
+    }
+    if !status.is_success() {
+        return Err(Trouble::Refused(status, body.text("detail")));
+    }
+    let entry = body.at("ended").text("position");
     let done = if enabled { "enabled" } else { "disabled" };
     let path = format!("/applications/{}", segment(visit.id()?));
     Ok(visit.go(&link(&path, &[("done", done), ("entry", &entry)])))
+}
+
+/// Asks for the words without which nothing that reaches far is done.
+#[derive(Template)]
+#[template(path = "console/confirm.html")]
+struct Confirm {
+    frame: Frame,
+    enabled: bool,
+    phrase: String,
+    action: String,
+    back: String,
+}
+
+fn confirm(visit: &Visit, enabled: bool, phrase: String) -> Result<Response, Trouble> {
+    let back = visit.console.path(&format!("/applications/{}", segment(visit.id()?)));
+    let (frame, action) = (Frame::of(visit, Section::Applications), format!("{back}/enabled"));
+    Ok(page(StatusCode::CONFLICT, &Confirm { frame, enabled, phrase, action, back }))
 }

@@ -69,13 +69,15 @@ struct Page {
 
 const FILTERS: [&str; 5] = ["action", "actor", "outcome", "client", "correlation_id"];
 
-const ACTIONS: [(&str, &str); 6] = [
+const ACTIONS: [(&str, &str); 8] = [
     ("order", "Orders to end access"),
     ("change", "Changes"),
     ("read", "Looks"),
     ("refusal", "Refusals"),
     ("setting", "Settings"),
     ("script", "Scripts"),
+    ("pending", "Orders that wait"),
+    ("break_glass", "Approval not waited for"),
 ];
 
 /// `GET /console/audit`.

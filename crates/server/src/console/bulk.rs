@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use super::{
     frame::{Frame, Section, page, shown},
     json::Json,
+    receipt::said_by,
+    target::Names,
     trouble::Trouble,
     visit::{Fields, Visit, segment},
     words::{self, Badge, Moment, reason, sentence},
@@ -31,6 +33,9 @@ struct Ask {
     reason: String,
     note: String,
     confirm: Option<String>,
+    /// Whether a second administrator would have to approve.
+    needs_approval: bool,
+    break_glass: String,
     wrong: Option<String>,
 }
 
@@ -38,6 +43,10 @@ struct Ask {
 struct Job {
     link: String,
     stop: String,
+    approve: String,
+    needs_approval: bool,
+    by: String,
+    approved_by: Option<String>,
     what: String,
     state: Badge,
     is_open: bool,
@@ -51,13 +60,17 @@ struct Job {
 }
 
 impl Job {
-    fn of(visit: &Visit, found: &Json) -> Self {
+    fn of(visit: &Visit, found: &Json, failures: &[Json]) -> Self {
+        let who = |name: &str| said_by(&found.at(name), &Names::default());
         let (id, state) = (segment(&found.text("id")), found.text("state"));
         let number = |name: &str| found.number(name).unwrap_or_default();
-        let failures = found.list("failures");
         Self {
             link: visit.console.path(&format!("/bulk/{id}")),
             stop: visit.console.path(&format!("/bulk/{id}/stop")),
+            approve: visit.console.path(&format!("/bulk/{id}/approve")),
+            needs_approval: state == "waiting",
+            by: who("ordered_by"),
+            approved_by: found.has("approved_by").then(|| who("approved_by")),
             what: sentence(&found.text("action")),
             is_open: state == "running",
             state: Badge::of(&state),
@@ -67,7 +80,7 @@ impl Job {
             reason: reason(&found.text("reason")),
             note: found.find("note"),
             begun: found.moment("ordered_at", visit.now()).or_else(|| found.moment("created_at", visit.now())),
-            failures: failures.iter().map(|one| (one.text("user"), one.text("error"))).collect(),
+            failures: failures.iter().map(|one| (one.text("user"), one.text("why"))).collect(),
         }
     }
 }
@@ -95,7 +108,7 @@ struct Jobs {
 
 /// `POST /console/bulk`: asks before it begins.
 pub(super) async fn ask(visit: Arc<Visit>) -> Result<Response, Trouble> {
-    confirm(&visit, StatusCode::OK, None, None).await
+    confirm(&visit, StatusCode::OK, None, &Json::default()).await
 }
 
 fn action(fields: &Fields) -> Result<(&'static str, &'static str), Trouble> {
@@ -107,7 +120,7 @@ async fn confirm(
     visit: &Visit,
     status: StatusCode,
     wrong: Option<String>,
-    phrase: Option<String>,
+    refused: &Json,
 ) -> Result<Response, Trouble> {
     let (action, verb) = action(&visit.form)?;
     let mut ids = visit.form.all("user");
@@ -128,7 +141,9 @@ async fn confirm(
         reasons: &words::REASONS,
         reason: visit.form.find("reason").unwrap_or("other").to_owned(),
         note: visit.form.text("note"),
-        confirm: phrase,
+        confirm: refused.find("confirm"),
+        needs_approval: refused.at("reach").is("approval"),
+        break_glass: visit.form.text("break_glass"),
         wrong,
     };
     Ok(page(status, &ask))
@@ -138,7 +153,7 @@ async fn confirm(
 pub(super) async fn begin(visit: Arc<Visit>) -> Result<Response, Trouble> {
     let (action, _) = action(&visit.form)?;
     let mut job = json!({ "action": action, "users": visit.form.all("user"), "reason": visit.form.text("reason") });
-    for name in ["note", "confirm"] {
+    for name in ["note", "confirm", "break_glass"] {
         if let Some(value) = visit.form.find(name) {
             job[name] = json!(value);
         }
@@ -147,13 +162,15 @@ pub(super) async fn begin(visit: Arc<Visit>) -> Result<Response, Trouble> {
     if answer.is_success() {
         return Ok(visit.go(&format!("/bulk/{}", segment(&answer.body.text("id")))));
     }
-    let phrase = answer.body.find("confirm");
-    confirm(&visit, answer.status, Some(answer.body.text("detail")), phrase).await
+    confirm(&visit, answer.status, Some(answer.body.text("detail")), &answer.body).await
 }
 
 /// `GET /console/bulk/{id}`.
 pub(super) async fn show(visit: Arc<Visit>) -> Result<Response, Trouble> {
-    let job = Job::of(&visit, &visit.load(&path(&visit, "")?).await?);
+    let found = visit.load(&path(&visit, "")?).await?;
+    let has_failed = found.number("failed").unwrap_or_default() > 0 && !visit.is_partial();
+    let failures = if has_failed { visit.find(&path(&visit, "/failures?limit=100")?).await? } else { None };
+    let job = Job::of(&visit, &found, &failures.unwrap_or_default().list("items"));
     let frame = Frame::of(&visit, Section::Users);
     Ok(if visit.is_partial() { shown(&JobPart { frame, job }) } else { shown(&JobPage { frame, job }) })
 }
@@ -161,8 +178,14 @@ pub(super) async fn show(visit: Arc<Visit>) -> Result<Response, Trouble> {
 /// `GET /console/bulk`.
 pub(super) async fn list(visit: Arc<Visit>) -> Result<Response, Trouble> {
     let found = visit.load("/bulk-jobs").await?;
-    let jobs = found.list("items").iter().map(|job| Job::of(&visit, job)).collect();
+    let jobs = found.list("items").iter().map(|job| Job::of(&visit, job, &[])).collect();
     Ok(shown(&Jobs { frame: Frame::of(&visit, Section::Users), jobs }))
+}
+
+/// `POST /console/bulk/{id}/approve`.
+pub(super) async fn approve(visit: Arc<Visit>) -> Result<Response, Trouble> {
+    visit.change(Method::POST, &path(&visit, "/approve")?, &Value::Null).await?;
+    Ok(visit.go(&format!("/bulk/{}", segment(visit.id()?))))
 }
 
 /// `POST /console/bulk/{id}/stop`.

@@ -55,7 +55,7 @@ pub(super) async fn show(visit: Arc<Visit>) -> Result<Response, Trouble> {
         tile("APIs", "apis", "/apis").or_else(|| tile_of(&visit, &ledger, "APIs", "apis", "/apis")),
     ];
     let all = overview.list("receivers");
-    let unwell = all.iter().filter(|one| !matches!(one.text("health").as_str(), "healthy" | "ok" | ""));
+    let unwell = all.iter().filter(|one| !matches!(one.text("health").as_str(), "healthy" | "unused" | ""));
     let receivers = unwell.map(|one| Receiver {
         name: one.text("name"),
         kind: one.text("kind"),

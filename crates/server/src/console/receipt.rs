@@ -1,7 +1,7 @@
 //! The receipt of a revocation: what it ended, who knows of it, and who is still to be told. It fills in by itself until nothing
 //! is counted or waited for any more.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use askama::Template;
 use axum::{
@@ -14,7 +14,7 @@ use super::{
     json::Json,
     target::{Mark, Names, users_of},
     trouble::Trouble,
-    visit::{Visit, segment},
+    visit::{Visit, segment, user_name},
     words::{Badge, Moment, reason, thousands},
 };
 
@@ -41,6 +41,8 @@ struct Receipt {
     before: Option<Moment>,
     applied: Vec<(String, Option<Moment>)>,
     is_counting: bool,
+    /// Whether there was so much that the numbers are the least.
+    is_least: bool,
     counts: Vec<(&'static str, String)>,
     by_application: Vec<(String, String)>,
     deliveries: Vec<Delivery>,
@@ -133,12 +135,15 @@ pub(super) async fn of_order(visit: &Visit, answered: &Json) -> Result<Response,
 }
 
 fn outcome(visit: &Visit, answered: &Json) -> Outcome {
+    // Nobody can be looked up any more, but one name is known.
+    let who = &visit.pass.who;
+    let names = Names { users: [(who.id.clone(), who.name().to_owned())].into(), ..Names::default() };
     let link =
         answered.find("receipt").filter(|link| link.starts_with(visit.console.issuer()) || link.starts_with('/'));
     Outcome {
         frame: Frame::of(visit, Section::Revocations),
         position: answered.text("position"),
-        target: Mark::of(visit, &answered.at("target"), &Names::default()),
+        target: Mark::of(visit, &answered.at("target"), &names),
         time: answered.moment("time", visit.now()),
         link,
         is_part: visit.is_partial(),
@@ -152,11 +157,14 @@ impl Receipt {
         let administrator = (initiator.text("kind") == "administrator" || initiator.text("kind") == "user")
             .then(|| initiator.text("id"))
             .filter(|id| id.starts_with("u_"));
-        let names = Names {
-            users: visit.user_names(users_of([&target].into_iter()).into_iter().chain(administrator)).await,
+        let mut names = Names {
+            users: known_user(found),
             applications: visit.application_names().await,
             apis: visit.api_names().await,
         };
+        let unknown = users_of([&target].into_iter()).into_iter().chain(administrator);
+        let unknown: Vec<String> = unknown.filter(|id| !names.users.contains_key(id)).collect();
+        names.users.extend(visit.user_names(unknown).await);
         let deliveries: Vec<Delivery> = found.list("deliveries").iter().map(|one| Delivery::of(one, visit)).collect();
         let is_pending = found.list("deliveries").iter().any(|one| one.text("state") == "pending");
         let is_counting = ended.is("counting");
@@ -176,11 +184,19 @@ impl Receipt {
             counts: counts.collect(),
             by_application: by_application(&ended, &names),
             deliveries,
-            is_open: is_counting || is_pending,
+            is_open: if found.has("finished") { !found.is("finished") } else { is_counting || is_pending },
+            is_least: ended.is("at_least"),
             here: visit.console.path(&path(&found.text("position"))),
             position: found.text("position"),
         }
     }
+}
+
+/// The user as of the entry, who may be called otherwise now, or be gone.
+fn known_user(found: &Json) -> HashMap<String, String> {
+    let user = found.at("user");
+    let name = user_name(&user);
+    if name.is_empty() { HashMap::new() } else { HashMap::from([(user.text("id"), name)]) }
 }
 
 /// On whose word, in words.

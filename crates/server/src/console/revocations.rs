@@ -13,7 +13,7 @@ use super::{
     target::{Mark, Names},
     trouble::Trouble,
     users::{Pages, ROWS, listed},
-    visit::{Visit, segment},
+    visit::{Visit, link, segment},
     words::{Moment, REASONS, reason},
 };
 
@@ -65,12 +65,11 @@ pub(super) async fn list(visit: Arc<Visit>) -> Result<Response, Trouble> {
     let found = listed(&visit, "/revocations", &filters, ROWS).await?;
     let kept = visit.query.picked(&["kind", "reason", "initiator", "since", "until"]);
     let pages = Pages::of(&visit, "/revocations", &kept, &found);
-    let waiting = match visit.query.find("cursor") {
-        None => visit.find("/pending-revocations").await?.unwrap_or_default().list("items"),
-        Some(_) => Vec::new(),
-    };
-    let waiting: Vec<Json> =
-        waiting.into_iter().filter(|item| matches!(item.text("state").as_str(), "waiting" | "scheduled")).collect();
+    let mut waiting: Vec<Json> = Vec::new();
+    for state in ["waiting", "scheduled"].iter().filter(|_| visit.query.find("cursor").is_none()) {
+        let found = visit.find(&link("/pending-revocations", &[("state", state)])).await?;
+        waiting.extend(found.unwrap_or_default().list("items"));
+    }
     let items = found.list("items");
     let all: Vec<Json> = items.iter().chain(&waiting).cloned().collect();
     let names = names(&visit, &all).await;

@@ -51,6 +51,7 @@ pub static PAGES: &[Line] = &[
     line!(Get "/bulk", bulk::list),
     line!(Post "/bulk/begin", bulk::begin),
     line!(Get "/bulk/{id}", bulk::show),
+    line!(Post "/bulk/{id}/approve", bulk::approve),
     line!(Post "/bulk/{id}/stop", bulk::stop),
     line!(Get "/applications", applications::list),
     line!(Get "/applications/{id}", applications::show),
