@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections import defaultdict
+from datetime import datetime, timedelta, timezone
 from itertools import count
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
@@ -112,6 +113,11 @@ def before_call(context, case, kwargs):
     # Half of the tokens that are asked about are alive.
     if path in ("/introspect", "/introspection", "/revoke", "/admin/v1/introspect", "/admin/v1/explain") and next(COUNT) % 2:
         replace(case.body, token=token(CLIENT, grant_type="client_credentials"))
+    # There is something that waits, and a job that runs.
+    if path.startswith("/admin/v1/pending-revocations/{id}") and next(COUNT) % 2:
+        replace(case.path_parameters, id=waiting())
+    if path.startswith("/admin/v1/bulk-jobs/{id}") and next(COUNT) % 2:
+        replace(case.path_parameters, id=running())
     # And there is such a user.
     if path == "/global-token-revocation" and isinstance(case.body, dict):
         named = case.body.get("sub_id")
@@ -130,6 +136,25 @@ def replace(asked, **values):
     for name, value in values.items():
         if isinstance(asked, dict) and isinstance(asked.get(name), str) and asked[name]:
             asked[name] = value
+
+
+def administer(path, order):
+    bearer = {"Authorization": f"Bearer {Administrator().get(None, None)}"}
+    answer = HTTP.post(f"{ISSUER}/admin/v1{path}", json=order, headers=bearer, timeout=TIMEOUT_SECONDS)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def waiting():
+    """A revocation that is scheduled for a day on which nobody runs this."""
+    at = (datetime.now(timezone.utc) + timedelta(days=300)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return administer("/revocations", {"target": {"kind": "client", "client": CLIENT[0]}, "at": at})["pending"]["id"]
+
+
+def running():
+    """A job that has just begun, for users whom nobody knows."""
+    users = [f"u_{number}" for number in range(2000)]
+    return administer("/bulk-jobs", {"action": "revoke", "users": users, "confirm": "revoke 2000 users"})["id"]
 
 
 @schemathesis.hook

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hint::black_box;
 
 use anyhow::ensure;
-use rescind_check::{Fingerprint, FingerprintKey, Index, Lineage, Position, Side, Trace, Verdict};
+use rescind_check::{Cut, Fingerprint, FingerprintKey, Index, Lineage, Position, Side, Trace, Verdict};
 
 use crate::reference::map;
 use crate::report::{Goal, Line, median};
@@ -60,7 +60,7 @@ fn filled() -> anyhow::Result<Index> {
     let mut index = Index::new();
     for key in map::keys(ENTRIES) {
         let next = index.head().next();
-        index.apply(Fingerprint(key), false, next)?;
+        index.apply(Fingerprint(key), Cut::ForGood, next)?;
     }
     Ok(index)
 }
@@ -85,7 +85,7 @@ fn lineage(credential: &Credential, position: Position) -> Lineage<'_> {
         subject: Some(("https://issuer.example", user)),
         client: Some(client),
         audiences: &credential.audiences,
-        ..Lineage::at(position)
+        ..Lineage::at(position, 0)
     }
 }
 

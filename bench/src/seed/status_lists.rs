@@ -73,6 +73,7 @@ fn reference(list: &str, number: u64, now: Timestamp) -> StatusReference {
         audiences: vec![AUDIENCE.to_owned()],
         key: Some("k".repeat(43)),
         position: Position { epoch: 1, seq: 0 },
+        root_time: now,
         issued_at: now,
         expires_at: now.plus(LIFE),
     }

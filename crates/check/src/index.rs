@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use crate::conditions::Conditions;
 use crate::epochs::{Epochs, Place};
 use crate::shard::{Shard, TooFar};
-use crate::{Fingerprint, Position};
+use crate::{Cut, Fingerprint, Position};
 
 pub(crate) const SHARD_BITS: u32 = 7;
 
@@ -15,6 +16,7 @@ pub const SHARDS: usize = 1 << SHARD_BITS;
 #[derive(Clone, Debug)]
 pub struct Index {
     shards: Box<[Shard]>,
+    pub(crate) conditions: Conditions,
     epochs: Epochs,
     floor: Position,
     /// Entries up to here are forgotten, swept or not.
@@ -30,6 +32,8 @@ pub enum Applied {
     Moved(Position),
     /// The never-reused target was ended here already, and that stays its position.
     Already(Position),
+    /// The entry is conditioned: it counts beside the target's cut-off, if there is one.
+    Conditioned,
     /// The entry is not above the floor: what it ends is dead by the floor.
     BelowFloor,
 }
@@ -104,10 +108,11 @@ impl Index {
 
     fn with(epochs: Epochs, floor: Position) -> Self {
         let floor_ordinal = epochs.ordinal_up_to(floor);
-        Self { shards: vec![Shard::default(); SHARDS].into_boxed_slice(), epochs, floor, floor_ordinal }
+        let shards = vec![Shard::default(); SHARDS].into_boxed_slice();
+        Self { shards, conditions: Conditions::default(), epochs, floor, floor_ordinal }
     }
 
-    /// The index of the entries a ledger has kept, in any order, as `(target, living, position)`. `epochs` lists
+    /// The index of the entries a ledger has kept, in any order, as `(target, cut, position)`. `epochs` lists
     /// `(epoch, number of its last entry)` in ascending order; the last is open, and its number is the head's.
     ///
     /// # Errors
@@ -115,10 +120,10 @@ impl Index {
     pub fn restore(
         epochs: &[(u32, u64)],
         floor: Position,
-        entries: impl IntoIterator<Item = (Fingerprint, bool, Position)>,
+        entries: impl IntoIterator<Item = (Fingerprint, Cut, Position)>,
     ) -> Result<Self, OutOfOrder> {
         let mut index = Self::with(Epochs::from_history(epochs).ok_or(OutOfOrder::BadHistory)?, floor);
-        for (target, living, at) in entries {
+        for (target, cut, at) in entries {
             let Place::At(ordinal) = index.epochs.place(at) else {
                 return Err(OutOfOrder::Unplaced(at));
             };
@@ -126,7 +131,14 @@ impl Index {
                 continue;
             }
             let found = index.find_ordinal(target);
-            let stays = found.is_some_and(|found| if living { found >= ordinal } else { found <= ordinal });
+            let stays = match cut {
+                Cut::ForGood => found.is_some_and(|found| found <= ordinal),
+                Cut::Stamped => found.is_some_and(|found| found >= ordinal),
+                Cut::Rooted(before) => {
+                    index.conditions.add(target.0, ordinal, before);
+                    continue;
+                }
+            };
             if !stays {
                 index.set(target, ordinal).map_err(|TooFar| OutOfOrder::TooFar(at))?;
             }
@@ -166,11 +178,12 @@ impl Index {
         Ok(())
     }
 
-    /// Takes in the next entry. A never-reused target keeps its first position, a living one its latest.
+    /// Takes in the next entry. A never-reused target keeps its first position, a living one its latest, and beside that its
+    /// conditioned entries: neither kind takes the place of the other.
     ///
     /// # Errors
     /// [`OutOfOrder::NotAfterHead`]; [`OutOfOrder::Gap`] unless it is the very next; [`OutOfOrder::TooFar`].
-    pub fn apply(&mut self, target: Fingerprint, living: bool, at: Position) -> Result<Applied, OutOfOrder> {
+    pub fn apply(&mut self, target: Fingerprint, cut: Cut, at: Position) -> Result<Applied, OutOfOrder> {
         let head = self.head();
         if at <= head {
             return Err(OutOfOrder::NotAfterHead { head, found: at });
@@ -180,9 +193,12 @@ impl Index {
         }
         let applied = if at <= self.floor {
             Applied::BelowFloor
+        } else if let Cut::Rooted(before) = cut {
+            self.conditions.add(target.0, self.epochs.next_ordinal(), before);
+            Applied::Conditioned
         } else {
             match self.position_of(target) {
-                Some(first) if !living => Applied::Already(first),
+                Some(first) if cut == Cut::ForGood => Applied::Already(first),
                 found => {
                     let ordinal = self.epochs.next_ordinal();
                     self.set(target, ordinal).map_err(|TooFar| OutOfOrder::TooFar(at))?;
@@ -214,14 +230,15 @@ impl Index {
 
     /// The second half, for one of the [`SHARDS`] parts (in a large index, a pause of under a millisecond): gives back the
     /// memory of entries below the floor.
-    pub fn sweep_shard(&mut self, shard: usize) {
+    pub fn sweep_shard(&mut self, number: usize) {
         let floor = self.floor_ordinal;
-        if let Some(shard) = self.shards.get_mut(shard) {
+        if let Some(shard) = self.shards.get_mut(number) {
             shard.forget_up_to(floor);
         }
+        self.conditions.forget_up_to(floor, number);
     }
 
-    /// Where the target's entry stands: its first if never reused, its latest cut-off if living.
+    /// Where the target's entry stands: its first if never reused, its latest cut-off if living. Conditioned ones are not asked.
     #[must_use]
     pub fn position_of(&self, target: Fingerprint) -> Option<Position> {
         self.find_ordinal(target).map(|ordinal| self.epochs.position(ordinal))
@@ -250,6 +267,12 @@ impl Index {
         self.shards.iter().map(Shard::len).sum()
     }
 
+    /// How many conditioned entries are kept beside the table, those below the floor included until they are swept.
+    #[must_use]
+    pub fn conditioned(&self) -> usize {
+        self.conditions.len()
+    }
+
     /// Whether the table holds no target.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -260,7 +283,7 @@ impl Index {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let tables: usize = self.shards.iter().map(Shard::heap_bytes).sum();
-        tables + size_of_val(&*self.shards) + self.epochs.heap_bytes()
+        tables + size_of_val(&*self.shards) + self.conditions.heap_bytes() + self.epochs.heap_bytes()
     }
 
     pub(crate) fn place(&self, position: Position) -> Place {
@@ -275,6 +298,11 @@ impl Index {
     #[inline]
     pub(crate) fn counts(&self, ordinal: u64) -> bool {
         ordinal > self.floor_ordinal
+    }
+
+    /// The least ordinal at which an entry counts and lies after a stamp.
+    pub(crate) fn counts_from(&self, stamp: u64) -> u64 {
+        stamp.max(self.floor_ordinal).saturating_add(1)
     }
 
     #[inline]

@@ -1,6 +1,6 @@
 //! Where a credential comes from, and the form of it that the index is asked with.
 
-use crate::{Fingerprint, FingerprintKey, Position, TargetRef};
+use crate::{Effect, Fingerprint, FingerprintKey, Position, TargetRef};
 
 /// Room for the message of a common target; a longer one grows it.
 const MESSAGE: usize = 192;
@@ -27,12 +27,15 @@ pub struct Lineage<'a> {
     pub key: Option<&'a str>,
     /// The stamp: the least position over the lineage.
     pub position: Position,
+    /// When the authentication was from which it descends, or when it was issued if there was none, in milliseconds since 1970.
+    /// Inherited like the stamp: nothing younger ever takes its place.
+    pub root_time: i64,
 }
 
 impl<'a> Lineage<'a> {
     /// A lineage that names nothing yet: only an entry for everything reaches it.
     #[must_use]
-    pub fn at(position: Position) -> Self {
+    pub fn at(position: Position, root_time: i64) -> Self {
         Self {
             token: None,
             grant: None,
@@ -43,6 +46,7 @@ impl<'a> Lineage<'a> {
             audiences: &[],
             key: None,
             position,
+            root_time,
         }
     }
 
@@ -74,7 +78,7 @@ impl<'a> Lineage<'a> {
         ending.into_iter().chain(living).chain(per_audience).flatten()
     }
 
-    /// The fingerprints of all targets with the stamp: what the verdict needs, and nothing else.
+    /// The fingerprints of all targets with the stamp and the root time: what the verdict needs, and nothing else.
     #[must_use]
     pub fn trace(&self, key: &FingerprintKey) -> Trace {
         let mut never_reused = 0;
@@ -85,15 +89,16 @@ impl<'a> Lineage<'a> {
             never_reused += u32::from(!target.is_living());
             prints.push(target.fingerprint_within(key, &mut message).0);
         });
-        Trace { position: self.position, never_reused, prints }
+        Trace { position: self.position, root_time: self.root_time, never_reused, prints }
     }
 }
 
-/// The fingerprints of a credential's targets and its stamp, worked out before the index is asked. The order is that of
-/// [`Lineage::targets`].
+/// The fingerprints of a credential's targets, its stamp and its root time, worked out before the index is asked. The order is
+/// that of [`Lineage::targets`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
     position: Position,
+    root_time: i64,
     never_reused: u32,
     prints: Vec<u64>,
 }
@@ -103,6 +108,12 @@ impl Trace {
     #[must_use]
     pub fn position(&self) -> Position {
         self.position
+    }
+
+    /// When the authentication was from which the credential descends, in milliseconds since 1970.
+    #[must_use]
+    pub fn root_time(&self) -> i64 {
+        self.root_time
     }
 
     /// The same targets with another stamp.
@@ -122,12 +133,13 @@ impl Trace {
         self.prints.iter().copied().map(Fingerprint)
     }
 
-    /// Whether entries that are not yet in any index end the credential, by the rule of [`crate::Index::verdict`]: `latest`
-    /// says where a target was ended last among them.
+    /// Whether entries that are not yet in any index end the credential, by the rule of [`crate::Index::verdict`]: `effect`
+    /// says what those for a target do.
     #[must_use]
-    pub fn is_ended_among(&self, latest: impl Fn(Fingerprint) -> Option<Position>) -> bool {
+    pub fn is_ended_among<'e>(&self, effect: impl Fn(Fingerprint) -> Option<&'e Effect>) -> bool {
         self.prints.iter().enumerate().any(|(number, print)| {
-            latest(Fingerprint(*print)).is_some_and(|at| !self.is_living(number) || self.position() < at)
+            let found = effect(Fingerprint(*print));
+            found.is_some_and(|found| found.ends(self.is_living(number), self.position, self.root_time))
         })
     }
 

@@ -55,6 +55,10 @@ impl Index {
         if self.each_match(trace, |_, _| ControlFlow::Break(())).is_break() {
             return Verdict::Revoked;
         }
+        // Where nobody conditions revocations, this one look is all that they cost.
+        if !self.conditions.is_empty() && self.each_condition(trace, |_, _| ControlFlow::Break(())).is_break() {
+            return Verdict::Revoked;
+        }
         if fault.is_some() { Verdict::Stale } else { Verdict::NotRevoked }
     }
 
@@ -71,14 +75,18 @@ impl Index {
     }
 
     /// The targets of the lineage whose entries end it, with their positions: the reasons behind [`Index::verdict`], found
-    /// by the same search. A stamp with a [`Fault`] may be dead without any.
+    /// by the same search. A living target may stand there twice, with its cut-off and with a conditioned entry. A stamp with a
+    /// [`Fault`] may be dead without any.
     #[must_use]
     pub fn matching<'a>(&self, lineage: &Lineage<'a>, key: &FingerprintKey) -> Vec<(TargetRef<'a>, Position)> {
-        let mut found = Vec::new();
-        let search = self.each_match(&lineage.trace(key), |number, ordinal| {
+        let (trace, mut found) = (lineage.trace(key), Vec::new());
+        let mut note = |number, ordinal| {
             found.push((number, self.position_at(ordinal)));
             ControlFlow::Continue(())
-        });
+        };
+        let search = self.each_match(&trace, &mut note);
+        debug_assert!(search.is_continue());
+        let search = self.each_condition(&trace, &mut note);
         debug_assert!(search.is_continue());
         let targets: Vec<_> = lineage.targets().collect();
         found.into_iter().filter_map(|(number, at)| targets.get(number).map(|target| (*target, at))).collect()
@@ -86,11 +94,7 @@ impl Index {
 
     /// Calls `on_match` with the number (in the order of [`Lineage::targets`]) and ordinal of each entry that ends the credential.
     fn each_match(&self, trace: &Trace, mut on_match: impl FnMut(usize, u64) -> ControlFlow<()>) -> ControlFlow<()> {
-        let stamp = match self.place(trace.position()) {
-            Place::At(ordinal) | Place::AboveHead(ordinal) => ordinal,
-            // Only the never-reused targets can be matched then; the fault alone makes it dead.
-            Place::UnknownEpoch | Place::BeyondEnd => u64::MAX,
-        };
+        let stamp = self.stamp_of(trace);
         for (group, prints) in trace.prints().chunks(TOGETHER).enumerate() {
             let mut starts = [Start::default(); TOGETHER];
             for (start, print) in starts.iter_mut().zip(prints) {
@@ -107,5 +111,28 @@ impl Index {
             }
         }
         ControlFlow::Continue(())
+    }
+    /// Calls `on_match` likewise for each target with a conditioned entry that ends the credential: of several, the one with
+    /// the latest time.
+    fn each_condition(
+        &self,
+        trace: &Trace,
+        mut on_match: impl FnMut(usize, u64) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let from = self.counts_from(self.stamp_of(trace));
+        for (number, print) in trace.prints().iter().enumerate().filter(|(number, _)| trace.is_living(*number)) {
+            if let Some(entry) = self.conditions.find(*print, from, trace.root_time()) {
+                on_match(number, entry)?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn stamp_of(&self, trace: &Trace) -> u64 {
+        match self.place(trace.position()) {
+            Place::At(ordinal) | Place::AboveHead(ordinal) => ordinal,
+            // Only the never-reused targets can be matched then; the fault alone makes it dead.
+            Place::UnknownEpoch | Place::BeyondEnd => u64::MAX,
+        }
     }
 }

@@ -17,7 +17,7 @@ fn first_life(seq: u64) -> Position {
 }
 
 fn filled(entries: u64) -> Index {
-    let kept = (1..=entries).map(|n| (spread(n), n % 2 == 0, first_life(n)));
+    let kept = (1..=entries).map(|n| (spread(n), if n % 2 == 0 { Cut::Stamped } else { Cut::ForGood }, first_life(n)));
     Index::restore(&[(1, entries)], Position::START, kept).unwrap()
 }
 
@@ -69,7 +69,7 @@ fn a_raised_floor_counts_before_it_is_swept() {
     assert_eq!(index.position_of(spread(500)), None);
     assert_eq!(index.position_of(spread(501)), Some(first_life(501)));
     // A forgotten never-reused target counts as new, as it would in an index that was swept or loaded.
-    assert_eq!(index.apply(spread(499), false, first_life(1001)), Ok(Applied::New));
+    assert_eq!(index.apply(spread(499), Cut::ForGood, first_life(1001)), Ok(Applied::New));
     for shard in 0..SHARDS {
         index.sweep_shard(shard);
     }
@@ -82,7 +82,7 @@ fn constant_load_with_forgetting_takes_constant_memory() {
     let mut index = Index::new();
     let mut sizes = Vec::new();
     for n in 1..=60_000_u64 {
-        index.apply(spread(n), false, first_life(n)).unwrap();
+        index.apply(spread(n), Cut::ForGood, first_life(n)).unwrap();
         if n % 1000 == 0 {
             index.forget_below(first_life(n.saturating_sub(10_000)));
             sizes.push(index.bytes());
@@ -97,7 +97,7 @@ fn fingerprints_at_the_ends_and_in_a_row_are_kept_apart() {
     let awkward = (0..300).chain(u64::MAX - 300..u64::MAX).chain((0..300).map(|n| (77 << 57) + n));
     let mut index = Index::new();
     for (n, print) in awkward.clone().enumerate() {
-        index.apply(Fingerprint(print), false, first_life(n as u64 + 1)).unwrap();
+        index.apply(Fingerprint(print), Cut::ForGood, first_life(n as u64 + 1)).unwrap();
     }
     for (n, print) in awkward.enumerate() {
         assert_eq!(index.position_of(Fingerprint(print)), Some(first_life(n as u64 + 1)), "{print}");
@@ -111,13 +111,13 @@ fn fingerprints_at_the_ends_and_in_a_row_are_kept_apart() {
 fn entries_farther_apart_than_32_bits_are_refused_until_the_floor_is_raised() {
     const FAR: u64 = (1 << 32) + 10;
     let (old, new) = (Fingerprint(1), Fingerprint(2));
-    let mut index = Index::restore(&[(1, FAR)], Position::START, [(old, false, first_life(5))]).unwrap();
+    let mut index = Index::restore(&[(1, FAR)], Position::START, [(old, Cut::ForGood, first_life(5))]).unwrap();
     let at = index.head().next();
-    assert_eq!(index.apply(new, false, at), Err(OutOfOrder::TooFar(at)));
+    assert_eq!(index.apply(new, Cut::ForGood, at), Err(OutOfOrder::TooFar(at)));
     assert_eq!((index.head(), index.position_of(new)), (first_life(FAR), None));
     assert_eq!(index.position_of(old), Some(first_life(5)));
     index.raise_floor(first_life(5));
-    assert_eq!(index.apply(new, false, at), Ok(Applied::New));
+    assert_eq!(index.apply(new, Cut::ForGood, at), Ok(Applied::New));
     assert_eq!(index.position_of(new), Some(at));
 }
 
@@ -126,22 +126,26 @@ fn offsets_are_counted_anew_when_the_oldest_allow_it() {
     let far = |n: u64| first_life(n << 31);
     let (early, late) = (first_life((3 << 31) - 5), first_life((5 << 31) - 6));
     // In this order the second lies before what the first one left room for, and the third as far off as 32 bits reach.
-    let entries = [(Fingerprint(4), false, far(4)), (Fingerprint(3), true, early), (Fingerprint(5), false, late)];
+    let entries = [
+        (Fingerprint(4), Cut::ForGood, far(4)),
+        (Fingerprint(3), Cut::Stamped, early),
+        (Fingerprint(5), Cut::ForGood, late),
+    ];
     let mut index = Index::restore(&[(1, 6 << 31)], Position::START, entries).unwrap();
     for (print, _, at) in entries {
         assert_eq!(index.position_of(print), Some(at));
     }
     let next = index.head().next();
-    assert_eq!(index.apply(Fingerprint(6), true, next), Err(OutOfOrder::TooFar(next)));
+    assert_eq!(index.apply(Fingerprint(6), Cut::Stamped, next), Err(OutOfOrder::TooFar(next)));
     index.forget_below(far(4));
-    assert_eq!(index.apply(Fingerprint(6), true, next), Ok(Applied::New));
+    assert_eq!(index.apply(Fingerprint(6), Cut::Stamped, next), Ok(Applied::New));
     assert_eq!(index.position_of(Fingerprint(5)), Some(late));
 }
 
 #[test]
 fn a_history_that_makes_no_sense_is_refused() {
     let restore =
-        |epochs: &[(u32, u64)], at| Index::restore(epochs, Position::START, [(Fingerprint(1), true, at)]).err();
+        |epochs: &[(u32, u64)], at| Index::restore(epochs, Position::START, [(Fingerprint(1), Cut::Stamped, at)]).err();
     assert_eq!(restore(&[], first_life(1)), Some(OutOfOrder::BadHistory));
     assert_eq!(restore(&[(2, 1), (2, 1)], first_life(1)), Some(OutOfOrder::BadHistory));
     assert_eq!(restore(&[(1, 4), (3, 1)], first_life(5)), Some(OutOfOrder::Unplaced(first_life(5))));

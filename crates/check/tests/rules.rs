@@ -12,7 +12,7 @@ fn at(text: &str) -> Position {
 
 fn end(index: &mut Index, target: TargetRef<'_>) -> Position {
     let position = index.head().next();
-    index.apply(target.fingerprint(&FingerprintKey::new(KEY)), target.is_living(), position).unwrap();
+    index.apply(target.fingerprint(&FingerprintKey::new(KEY)), target.cut(None), position).unwrap();
     position
 }
 
@@ -29,7 +29,7 @@ fn verdict(index: &Index, lineage: Lineage<'_>) -> Verdict {
 const ALICE: TargetRef<'static> = TargetRef::Subject { issuer: "i", subject: "alice" };
 
 fn alice(position: Position) -> Lineage<'static> {
-    Lineage { token: Some("t"), subject: Some(("i", "alice")), client: Some("mail"), ..Lineage::at(position) }
+    Lineage { token: Some("t"), subject: Some(("i", "alice")), client: Some("mail"), ..Lineage::at(position, 0) }
 }
 
 #[test]
@@ -247,9 +247,9 @@ fn rule_6_a_floor_above_the_head_forgets_what_comes_below_it() {
     edge.forget_below(at("1-4"));
     assert!(edge.is_empty());
     let token = TargetRef::Token("t").fingerprint(&FingerprintKey::new(KEY));
-    assert_eq!(edge.apply(token, false, at("1-3")), Ok(Applied::BelowFloor));
-    assert_eq!(edge.apply(token, false, at("1-4")), Ok(Applied::BelowFloor));
-    assert_eq!(edge.apply(token, false, at("1-5")), Ok(Applied::New));
+    assert_eq!(edge.apply(token, Cut::ForGood, at("1-3")), Ok(Applied::BelowFloor));
+    assert_eq!(edge.apply(token, Cut::ForGood, at("1-4")), Ok(Applied::BelowFloor));
+    assert_eq!(edge.apply(token, Cut::ForGood, at("1-5")), Ok(Applied::New));
     assert_eq!(verdict(&edge, alice(at("1-3"))), Verdict::Revoked);
     assert_eq!(edge.position_of(token), Some(at("1-5")));
 }
@@ -266,14 +266,52 @@ fn rule_6_a_living_target_keeps_only_its_latest_cut_off() {
 }
 
 #[test]
+fn rule_6_a_cut_off_and_a_conditioned_entry_of_one_target_are_kept_side_by_side() {
+    let mut index = Index::new();
+    let key = FingerprintKey::new(KEY);
+    let before = |root_time| Lineage { root_time, ..alice(at("1-1")) };
+    end(&mut index, ALICE);
+    let conditioned = index.apply(ALICE.fingerprint(&key), ALICE.cut(Some(50)), at("1-2"));
+    assert_eq!(conditioned, Ok(Applied::Conditioned));
+    assert_eq!(index.position_of(ALICE.fingerprint(&key)), Some(at("1-1")), "the cut-off stands where it stood");
+    assert_eq!(verdict(&index, before(49)), Verdict::Revoked);
+    assert_eq!(verdict(&index, before(50)), Verdict::NotRevoked);
+    assert_eq!(
+        index.matching(&Lineage { root_time: 49, ..alice(at("1-0")) }, &key),
+        [(ALICE, at("1-1")), (ALICE, at("1-2"))]
+    );
+    end(&mut index, ALICE);
+    assert_eq!((index.conditioned(), verdict(&index, before(50))), (1, Verdict::Revoked));
+}
+
+#[test]
+fn rule_6_conditioned_entries_that_one_covers_take_no_memory_and_forgetting_gives_back_the_rest() {
+    let mut index = Index::new();
+    let key = FingerprintKey::new(KEY);
+    let mut condition = |target: TargetRef<'_>, before| {
+        index.apply(target.fingerprint(&key), target.cut(Some(before)), index.head().next()).unwrap();
+        index.conditioned()
+    };
+    assert_eq!([condition(ALICE, 10), condition(ALICE, 30), condition(ALICE, 30), condition(ALICE, 20)], [1, 1, 1, 2]);
+    assert_eq!(condition(TargetRef::Everything, 5), 3);
+    index.raise_floor(at("1-3"));
+    assert_eq!(verdict(&index, Lineage { root_time: 19, ..alice(at("1-3")) }), Verdict::Revoked);
+    assert_eq!(verdict(&index, Lineage { root_time: 20, ..alice(at("1-3")) }), Verdict::NotRevoked);
+    index.forget_below(at("1-3"));
+    assert_eq!((index.conditioned(), index.bytes() > Index::new().bytes()), (2, true));
+    index.forget_below(at("1-5"));
+    assert_eq!((index.conditioned(), index.bytes()), (0, Index::new().bytes()));
+}
+
+#[test]
 fn rule_7_a_repeated_never_reused_target_keeps_its_first_position_and_a_living_one_moves() {
     let mut index = Index::new();
     let key = FingerprintKey::new(KEY);
     let (token, client) = (TargetRef::Token("t").fingerprint(&key), TargetRef::Client("c").fingerprint(&key));
-    assert_eq!(index.apply(token, false, at("1-1")), Ok(Applied::New));
-    assert_eq!(index.apply(client, true, at("1-2")), Ok(Applied::New));
-    assert_eq!(index.apply(token, false, at("1-3")), Ok(Applied::Already(at("1-1"))));
-    assert_eq!(index.apply(client, true, at("1-4")), Ok(Applied::Moved(at("1-2"))));
+    assert_eq!(index.apply(token, Cut::ForGood, at("1-1")), Ok(Applied::New));
+    assert_eq!(index.apply(client, Cut::Stamped, at("1-2")), Ok(Applied::New));
+    assert_eq!(index.apply(token, Cut::ForGood, at("1-3")), Ok(Applied::Already(at("1-1"))));
+    assert_eq!(index.apply(client, Cut::Stamped, at("1-4")), Ok(Applied::Moved(at("1-2"))));
     assert_eq!(index.position_of(token), Some(at("1-1")));
     assert_eq!(index.position_of(client), Some(at("1-4")));
 }
@@ -285,10 +323,10 @@ fn rule_7_a_gap_or_a_repetition_changes_nothing_and_says_so() {
     let mark = Fingerprint(77);
     let head = at("1-2");
     for found in ["1-4", "2-0", "2-1"].map(at) {
-        assert_eq!(index.apply(mark, true, found), Err(OutOfOrder::Gap { expected: at("1-3"), found }));
+        assert_eq!(index.apply(mark, Cut::Stamped, found), Err(OutOfOrder::Gap { expected: at("1-3"), found }));
     }
     for found in ["1-2", "1-1", "0-9"].map(at) {
-        assert_eq!(index.apply(mark, true, found), Err(OutOfOrder::NotAfterHead { head, found }));
+        assert_eq!(index.apply(mark, Cut::Stamped, found), Err(OutOfOrder::NotAfterHead { head, found }));
     }
     assert_eq!((index.head(), index.position_of(mark)), (head, None));
 }

@@ -66,8 +66,10 @@ fn run(index: &mut Index, key: &FingerprintKey, line: &str) {
     let words: Vec<_> = line.split(' ').collect();
     match &words[..] {
         ["entry", at, kind, parts @ ..] => {
-            let target = target(kind, parts);
-            index.apply(target.fingerprint(key), target.is_living(), at.parse().unwrap()).unwrap();
+            let condition = parts.last().and_then(|last| last.strip_prefix("before="));
+            let target = target(kind, &parts[..parts.len() - usize::from(condition.is_some())]);
+            let cut = target.cut(condition.map(|time| time.parse().unwrap()));
+            index.apply(target.fingerprint(key), cut, at.parse().unwrap()).unwrap();
         }
         ["epoch", number] => index.open_epoch(number.parse().unwrap()).unwrap(),
         ["follow", number, ends @ ..] => {
@@ -91,6 +93,7 @@ fn run(index: &mut Index, key: &FingerprintKey, line: &str) {
                 audiences: &audiences,
                 key: named("key"),
                 position: position.parse().unwrap(),
+                root_time: named("root").map_or(0, |time| time.parse().unwrap()),
             };
             let verdict = index.verdict(&lineage.trace(key), side);
             assert_eq!(format!("{verdict:?}"), *expected, "{line}");
@@ -114,5 +117,5 @@ fn verdicts_are_those_of_the_vectors() {
             verdicts += usize::from(line.starts_with("verdict "));
         }
     }
-    assert_eq!(verdicts, 56);
+    assert_eq!(verdicts, 84);
 }

@@ -14,12 +14,16 @@ use crate::{Door, Ended, Hash, Initiator, LedgerError, Order, Position, Reason, 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
+    /// Somebody did not wait for the approval of another administrator.
+    BreakGlass,
     /// An administrator changed who or what there is.
     Change,
     /// Old records of the trail itself were dropped, as the retention says.
     Forget,
     /// Something was to end.
     Order,
+    /// An order or a bulk job waits, or no longer does.
+    Pending,
     /// An administrator saw somebody's sessions, grants or tokens.
     Read,
     /// A request was turned away.
@@ -32,16 +36,27 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Change, Self::Forget, Self::Order, Self::Read, Self::Refusal, Self::Script, Self::Setting];
+    pub const ALL: [Self; 9] = [
+        Self::BreakGlass,
+        Self::Change,
+        Self::Forget,
+        Self::Order,
+        Self::Pending,
+        Self::Read,
+        Self::Refusal,
+        Self::Script,
+        Self::Setting,
+    ];
 
     /// The word for it, as it stands in records.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::BreakGlass => "break_glass",
             Self::Change => "change",
             Self::Forget => "forget",
             Self::Order => "order",
+            Self::Pending => "pending",
             Self::Read => "read",
             Self::Refusal => "refusal",
             Self::Script => "script",
@@ -149,6 +164,8 @@ pub struct AuditBody {
     pub what: Option<String>,
     pub target: Option<Target>,
     pub reason: Option<Reason>,
+    /// The condition of an order: ends only what descends from an authentication before this moment.
+    pub before: Option<Timestamp>,
     pub outcome: String,
     pub position: Option<String>,
     pub note: Option<String>,
@@ -195,6 +212,8 @@ struct Body<'a> {
     target: Option<&'a Target>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Timestamp>,
     outcome: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<String>,
@@ -222,6 +241,7 @@ impl Door<'_> {
             what: event.what.as_deref(),
             target: event.target.as_ref(),
             reason: event.reason,
+            before: None,
             outcome: &event.outcome,
             position: event.position.map(|position| position.to_string()),
             note: event.note.as_deref(),
@@ -241,6 +261,7 @@ impl Door<'_> {
             what: None,
             target: Some(&order.target),
             reason: Some(order.reason),
+            before: order.before,
             outcome: if ended.fresh { ENDED } else { "already_ended" },
             position: Some(ended.position.to_string()),
             note: order.note.as_deref(),
@@ -330,6 +351,7 @@ mod tests {
             what: None,
             target: Some(&target),
             reason: Some(Reason::Logout),
+            before: Some(Timestamp(4000)),
             outcome: ENDED,
             position: Some("1-2".to_owned()),
             note: Some("a \"note\"\n"),
@@ -339,8 +361,8 @@ mod tests {
         };
         let read: AuditBody = serde_json::from_str(&as_json(&body).unwrap()).unwrap();
         assert_eq!(
-            (read.seq, read.at, &read.target, read.reason),
-            (7, Timestamp(5), &Some(target.clone()), body.reason)
+            (read.seq, read.at, &read.target, read.reason, read.before),
+            (7, Timestamp(5), &Some(target.clone()), body.reason, body.before)
         );
         assert_eq!((read.note.as_deref(), read.ip, read.ended_at()), (body.note, body.ip, Some("1-2")));
         assert_eq!(AuditBody { outcome: "already_ended".to_owned(), ..read.clone() }.ended_at(), None);
@@ -360,6 +382,7 @@ mod tests {
             what: None,
             target: None,
             reason: None,
+            before: None,
             outcome: "x",
             position: None,
             note: Some(&note),

@@ -30,7 +30,7 @@ impl Door<'_> {
                 let before = self.tx.find_client(&client.id)?;
                 self.tx.put_client(client)?;
                 self.change(ConfigurationChange::Client(Arc::new(client.as_ref().clone())));
-                (client.id.clone(), before.is_some_and(|before| restricts(&before, client)))
+                (client.id.clone(), before.is_some_and(|before| restricts_client(&before, client)))
             }
             ClientChange::Delete(id) => {
                 self.tx.find_client(id)?.ok_or(LedgerError::Refused("there is no such client"))?;
@@ -65,10 +65,7 @@ impl Door<'_> {
         let before = self.tx.find_api(&api.audience)?;
         self.tx.put_api(api)?;
         self.change(ConfigurationChange::Api(Arc::new(api.clone())));
-        let restricts = before.is_some_and(|before| {
-            !subset(&before.scopes, &api.scopes) || api.session_validation.is_stricter_than(before.session_validation)
-        });
-        if !restricts {
+        if !before.is_some_and(|before| restricts_api(&before, api)) {
             return Ok(None);
         }
         let target = Target::Audience { audience: api.audience.clone() };
@@ -116,8 +113,15 @@ impl Door<'_> {
     }
 }
 
-/// Whether the new form of a client may do less than the old one.
-fn restricts(before: &Client, after: &Client) -> bool {
+/// Whether the new form of an API lets less through than the old one, so that the tokens for it end.
+#[must_use]
+pub fn restricts_api(before: &Api, after: &Api) -> bool {
+    !subset(&before.scopes, &after.scopes) || after.session_validation.is_stricter_than(before.session_validation)
+}
+
+/// Whether the new form of a client may do less than the old one, so that what it holds ends.
+#[must_use]
+pub fn restricts_client(before: &Client, after: &Client) -> bool {
     let fewer_resources = if after.resources.is_empty() {
         false
     } else {

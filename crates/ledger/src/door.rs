@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use rescind_check::{Fingerprint, Position, Trace, Verdict};
+use rescind_check::{Effect, Fingerprint, Position, Trace, Verdict};
 
 use crate::{
     AuditHead, ConfigurationChange, Entry, LedgerError, Live, Order, Origin, Settings, StoreError, Target, Timestamp,
-    Tx,
+    Tx, order::check_condition,
 };
 
 /// The inside of the one write transaction, as seen by a job.
@@ -22,8 +22,8 @@ pub struct Door<'a> {
     pub(crate) audit: Option<AuditHead>,
     head: Position,
     written: Written,
-    /// Where each target was ended last in this transaction.
-    ended: HashMap<Fingerprint, Position>,
+    /// What the entries of this transaction do to each target.
+    ended: HashMap<Fingerprint, Effect>,
 }
 
 /// What a transaction leaves to be applied once it is committed.
@@ -75,12 +75,14 @@ impl<'a> Door<'a> {
     /// The only thing in the program that can: it appends the entry, its outbox row and its audit record in this transaction.
     /// After the commit the writer applies the entry to the index and only then tells the caller (DESIGN rule 7).
     ///
-    /// A target that is never reused keeps its first entry; a living one gets a new cut-off each time.
+    /// A target that is never reused keeps its first entry; a living one gets a new cut-off each time, or a conditioned one
+    /// beside those it has.
     ///
     /// # Errors
     /// [`LedgerError::Refused`] for an order that cannot be right, [`LedgerError::Store`] if it cannot be written.
     pub fn end(&mut self, order: &Order) -> Result<Ended, LedgerError> {
         check_sizes(order)?;
+        check_condition(&order.target, order.before, self.now)?;
         let ended = self.end_unrecorded(order)?;
         self.record_order(order, ended)?;
         Ok(ended)
@@ -88,12 +90,14 @@ impl<'a> Door<'a> {
 
     fn end_unrecorded(&mut self, order: &Order) -> Result<Ended, LedgerError> {
         if let Some(key) = &order.idempotency_key
-            && let Some((position, target)) = self.tx.find_idempotent(&order.initiator, key)?
+            && let Some(kept) = self.tx.find_idempotent(&order.initiator, key)?
         {
-            return if target == order.target {
-                Ok(Ended { position, fresh: false })
-            } else {
+            return if kept.target != order.target {
                 Err(LedgerError::Refused("the idempotency key was used for another target"))
+            } else if kept.before != order.before {
+                Err(LedgerError::Refused("the idempotency key was used with another `before`"))
+            } else {
+                Ok(Ended { position: kept.position, fresh: false })
             };
         }
         let fingerprint = order.target.fingerprint(self.live.key());
@@ -103,7 +107,7 @@ impl<'a> Door<'a> {
             return Ok(Ended { position, fresh: false });
         }
         let position = self.append(order)?;
-        self.ended.insert(fingerprint, position);
+        self.ended.entry(fingerprint).or_default().add(order.target.cut(order.before), position);
         if let Target::Session { session } = &order.target {
             self.tx.settle_session(session)?;
         }
@@ -118,6 +122,7 @@ impl<'a> Door<'a> {
             reason: order.reason,
             initiator: order.initiator.clone(),
             note: order.note.clone(),
+            before: order.before,
         };
         self.tx.append(&entry)?;
         if let Some(key) = &order.idempotency_key {
@@ -129,7 +134,7 @@ impl<'a> Door<'a> {
     }
 
     fn first_entry(&self, target: &Target, fingerprint: Fingerprint) -> Option<Position> {
-        self.ended.get(&fingerprint).copied().or_else(|| self.live.position_of(target))
+        self.ended.get(&fingerprint).and_then(|effect| effect.cut_off).or_else(|| self.live.position_of(target))
     }
 
     /// Opens a new epoch: every stamp so far belongs to an older one.
@@ -156,7 +161,7 @@ impl<'a> Door<'a> {
 
     /// The verdict, entries not yet committed included.
     fn verdict(&self, trace: &Trace) -> Verdict {
-        let hit = trace.is_ended_among(|target| self.ended.get(&target).copied());
+        let hit = trace.is_ended_among(|target| self.ended.get(&target));
         if hit { Verdict::Revoked } else { self.live.verdict(trace) }
     }
 
@@ -210,15 +215,18 @@ impl<'a> Door<'a> {
                 self.written.changes.truncate(before.2);
                 self.written.pending = before.3;
                 let key = self.live.key();
-                let left = self.written.entries.iter();
-                self.ended = left.map(|entry| (entry.target.fingerprint(key), entry.position)).collect();
+                self.ended.clear();
+                for entry in &self.written.entries {
+                    let effect = self.ended.entry(entry.target.fingerprint(key)).or_default();
+                    effect.add(entry.cut(), entry.position);
+                }
                 Err(why)
             }
         }
     }
 }
 
-fn check_sizes(order: &Order) -> Result<(), LedgerError> {
+pub(crate) fn check_sizes(order: &Order) -> Result<(), LedgerError> {
     if order.note.as_ref().is_some_and(|note| note.len() > Order::NOTE_LIMIT) {
         return Err(LedgerError::Refused("the note is longer than 2000 bytes"));
     }

@@ -6,17 +6,20 @@
 
 mod alive;
 mod audit;
+mod bulk;
 mod change;
 mod change_script;
 mod configuration;
 mod door;
 mod entry;
 mod forget;
+mod guard;
 mod issue;
 mod lifecycle;
 mod live;
 mod order;
 mod origin;
+mod pending;
 mod port;
 mod records;
 mod redeem;
@@ -38,18 +41,23 @@ mod writer;
 
 pub use alive::{Inactive, SessionClock};
 pub use audit::{Action, AuditBody, AuditEvent, AuditHead, AuditRecord, SignedHead};
-pub use change::ClientChange;
+pub use bulk::{BulkAction, BulkFailure, BulkJob, BulkState, NewBulkJob};
+pub use change::{ClientChange, restricts_api, restricts_client};
 pub use change_script::ScriptChange;
 pub use configuration::{Configuration, ConfigurationChange};
 pub use door::{Door, Ended};
 pub use entry::Entry;
 pub use forget::{HorizonFact, Sweep, horizon_in_force};
+pub use guard::{Extent, Guard, Need, phrase};
 pub use issue::{Minted, SignIn, TimedOut};
 pub use lifecycle::{LifecycleRule, OwnPassword, PasswordChanged, UserChange};
 pub use live::{Live, Startup};
-pub use order::{Initiator, Order, Reason, UnknownReason};
+pub use order::{Initiator, Order, Reason, UnknownReason, check_condition};
 pub use origin::Origin;
-pub use port::{CredentialOwner, Filter, ForgottenAudit, Mark, Marker, Page, Reads, Store, StoreError, Swept, Tx, Use};
+pub use pending::{Approval, Next, PendingOrder, PendingState, PendingStep, Placed, Placement};
+pub use port::{
+    CredentialOwner, Filter, ForgottenAudit, KeyedOrder, Mark, Marker, Page, Reads, Store, StoreError, Swept, Tx, Use,
+};
 pub use records::{
     AccessToken, Api, Authentication, Client, ClientAuthMethod, Code, Consent, Device, Grant, PushedRequest,
     RefreshBinding, RefreshToken, Rotation, Sealed, Session, SigningAlgorithm, TokenFormat, User,

@@ -35,7 +35,7 @@ impl Startup<'_> {
         let (epochs, floor) = store.epochs()?;
         let mut retained = Vec::new();
         store.entries_after(Position { epoch: 0, seq: 0 }, &mut |entry| {
-            retained.push((entry.target.fingerprint(&self.key), entry.target.is_living(), entry.position));
+            retained.push((entry.target.fingerprint(&self.key), entry.cut(), entry.position));
         })?;
         let index = Index::restore(&epochs, floor, retained)
             .map_err(|why| StoreError::Corrupt { table: "entries", why: why.to_string() })?;
@@ -118,7 +118,8 @@ impl Live {
         see(&state.index, &state.configuration)
     }
 
-    /// Where a target was ended last (or first, if it is never reused), as far as the index remembers.
+    /// Where a target was ended last (or first, if it is never reused), as far as the index remembers. Conditioned entries
+    /// are not asked.
     #[must_use]
     pub fn position_of(&self, target: &Target) -> Option<Position> {
         self.state.read().index.position_of(target.fingerprint(&self.key))
@@ -148,7 +149,7 @@ impl Live {
                 state.index.open_epoch(entry.position.epoch).map_err(|why| corrupt(&why))?;
             }
             let fingerprint = entry.target.fingerprint(&self.key);
-            state.index.apply(fingerprint, entry.target.is_living(), entry.position).map_err(|why| corrupt(&why))?;
+            state.index.apply(fingerprint, entry.cut(), entry.position).map_err(|why| corrupt(&why))?;
         }
         state.configuration.position = state.index.head();
         Ok(())

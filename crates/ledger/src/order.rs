@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Target;
+use crate::{LedgerError, Target, Timestamp};
 
 /// Why something was ended. The code travels with the entry to every receipt and receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -140,7 +140,9 @@ impl fmt::Display for Initiator {
 }
 
 /// What is to end, why, and on whose word: the only thing the door accepts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// It is kept in this form while it waits ([`crate::PendingOrder`]).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     pub target: Target,
     pub reason: Reason,
@@ -149,6 +151,9 @@ pub struct Order {
     pub note: Option<String>,
     /// Two orders of one initiator with one key are one order.
     pub idempotency_key: Option<String>,
+    /// Ends only what descends from an authentication before this moment, which is a whole second: tokens tell no more of
+    /// theirs. For living targets alone.
+    pub before: Option<Timestamp>,
 }
 
 impl Order {
@@ -157,10 +162,10 @@ impl Order {
     /// The longest name in a target or idempotency key, in bytes.
     pub const NAME_LIMIT: usize = 1024;
 
-    /// An order without note or key.
+    /// An order without note, key or condition.
     #[must_use]
     pub fn new(target: Target, reason: Reason, initiator: Initiator) -> Self {
-        Self { target, reason, initiator, note: None, idempotency_key: None }
+        Self { target, reason, initiator, note: None, idempotency_key: None, before: None }
     }
 
     /// The same order with a note for people.
@@ -168,6 +173,32 @@ impl Order {
     pub fn with_note(self, note: impl Into<String>) -> Self {
         Self { note: Some(note.into()), ..self }
     }
+
+    /// The same order for what descends from an authentication before a moment.
+    #[must_use]
+    pub fn issued_before(self, before: Timestamp) -> Self {
+        Self { before: Some(before), ..self }
+    }
+}
+
+/// Whether an order for a target may have this condition. It is kept to the past, for of the future nobody knows what it would
+/// end; and to what every holder of a token can decide alike.
+///
+/// # Errors
+/// [`LedgerError::Refused`].
+pub fn check_condition(target: &Target, before: Option<Timestamp>, now: Timestamp) -> Result<(), LedgerError> {
+    let Some(before) = before else { return Ok(()) };
+    if !target.is_living() {
+        let why = "a token, grant, session or key ends as a whole: `before` goes with the other kinds of targets";
+        return Err(LedgerError::Refused(why));
+    }
+    if before > now {
+        return Err(LedgerError::Refused("`before` lies in the future, by the server's clock"));
+    }
+    if before != Timestamp::from_secs(before.secs()) {
+        return Err(LedgerError::Refused("`before` is a whole second: tokens tell their times no more exactly"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use std::future::Future;
 use rescind_check::Position;
 
 use crate::{
-    AccessToken, Api, AuditHead, AuditRecord, Authentication, Client, Code, Configuration, Consent, Device, Entry,
-    Grant, Hash, HorizonFact, Initiator, LogoutStatusJwt, PushedRequest, RefreshToken, Script, ScriptVersion, Sealed,
-    Session, SettingChange, SignedHead, StatusList, StatusReference, StatusScan, Target, Timestamp, User,
+    AccessToken, Api, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Client, Code, Configuration,
+    Consent, Device, Entry, Grant, Hash, HorizonFact, Initiator, LogoutStatusJwt, PendingOrder, PushedRequest,
+    RefreshToken, Script, ScriptVersion, Sealed, Session, SettingChange, SignedHead, StatusList, StatusReference,
+    StatusScan, Target, Timestamp, User,
 };
 
 /// Why a store could not do what it was asked.
@@ -40,7 +41,7 @@ pub enum Use {
 /// Each takes effect with the transaction or not at all. A verb that fails with [`StoreError::Unavailable`] poisons the
 /// whole transaction; after any other error the job's savepoint is rolled back and its neighbours live.
 pub trait Tx {
-    /// Marks the beginning of one job.
+    /// Marks the beginning of one job, or of a part of one: they may be nested.
     fn begin_job(&mut self) -> Result<(), StoreError>;
     /// Keeps what the job did.
     fn keep_job(&mut self) -> Result<(), StoreError>;
@@ -49,7 +50,7 @@ pub trait Tx {
 
     /// Appends an entry and its outbox row. Only [`crate::Door::end`] calls it.
     fn append(&mut self, entry: &Entry) -> Result<(), StoreError>;
-    fn find_idempotent(&mut self, initiator: &Initiator, key: &str) -> Result<Option<(Position, Target)>, StoreError>;
+    fn find_idempotent(&mut self, initiator: &Initiator, key: &str) -> Result<Option<KeyedOrder>, StoreError>;
     fn remember_idempotent(&mut self, entry: &Entry, key: &str) -> Result<(), StoreError>;
 
     /// The last record of the audit trail, as of this very point of the transaction.
@@ -119,6 +120,19 @@ pub trait Tx {
     fn put_horizon(&mut self, fact: &HorizonFact) -> Result<(), StoreError>;
     /// Notes under which issuer everything is issued; `None` lets the next start say.
     fn put_issuer(&mut self, issuer: Option<&str>) -> Result<(), StoreError>;
+
+    fn find_pending(&mut self, id: &str) -> Result<Option<PendingOrder>, StoreError>;
+    /// The pending order that an initiator gave under an idempotency key.
+    fn find_pending_by_key(&mut self, initiator: &Initiator, key: &str) -> Result<Option<PendingOrder>, StoreError>;
+    fn put_pending(&mut self, pending: &PendingOrder) -> Result<(), StoreError>;
+    fn find_bulk(&mut self, id: &str) -> Result<Option<BulkJob>, StoreError>;
+    fn put_bulk(&mut self, job: &BulkJob) -> Result<(), StoreError>;
+    /// Keeps a piece of a job's list.
+    fn put_bulk_piece(&mut self, job: &str, place: u32, users: &[String]) -> Result<(), StoreError>;
+    /// Notes the user of that number in the list, for whom nothing was done.
+    fn put_bulk_failure(&mut self, job: &str, number: u32, failure: &BulkFailure) -> Result<(), StoreError>;
+    /// Removes pending orders and bulk jobs that were over before a moment, at most `limit` of each. Returns how many went.
+    fn forget_closed(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
 
     /// Opens a new epoch, before its first entry is appended.
     fn open_epoch(&mut self, epoch: u32, at: Timestamp) -> Result<(), StoreError>;
@@ -197,6 +211,15 @@ pub struct Filter {
     pub live_at: Option<Timestamp>,
 }
 
+/// What was ordered under an idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyedOrder {
+    /// Where its entry stands.
+    pub position: Position,
+    pub target: Target,
+    pub before: Option<Timestamp>,
+}
+
 /// Whose a credential is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialOwner {
@@ -205,6 +228,8 @@ pub struct CredentialOwner {
     pub user: Option<String>,
     pub scope: String,
     pub position: Position,
+    /// When the authentication was from which it descends, or when it was issued if there was none.
+    pub root_time: Timestamp,
     pub expires_at: Timestamp,
 }
 
@@ -328,6 +353,40 @@ pub trait Reads: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<SettingChange>, StoreError>> + Send;
     /// Outbox positions that wait to be dispatched, oldest first.
     fn outbox(&self, limit: u32) -> impl Future<Output = Result<Vec<Position>, StoreError>> + Send;
+    fn find_pending_order(&self, id: &str) -> impl Future<Output = Result<Option<PendingOrder>, StoreError>> + Send;
+    /// Pending orders, those in one state if it is named, the newest first.
+    fn pending_orders(
+        &self,
+        state: Option<&str>,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Page<PendingOrder>, StoreError>> + Send;
+    /// Pending orders for which the clock has to be looked at by now, the longest due first.
+    fn due_pending_orders(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<PendingOrder>, StoreError>> + Send;
+    fn find_bulk_job(&self, id: &str) -> impl Future<Output = Result<Option<BulkJob>, StoreError>> + Send;
+    /// Bulk jobs, the newest first.
+    fn bulk_jobs(
+        &self,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Page<BulkJob>, StoreError>> + Send;
+    /// Bulk jobs that are not over, the oldest first.
+    fn open_bulk_jobs(&self) -> impl Future<Output = Result<Vec<BulkJob>, StoreError>> + Send;
+    /// A piece of a job's list.
+    fn bulk_piece(&self, job: &str, place: u32) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+    /// The users of a job for whom nothing was done, in the order of its list.
+    fn bulk_failures(
+        &self,
+        job: &str,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Page<BulkFailure>, StoreError>> + Send;
+    /// How many sessions are not noted as ended, counted up to `most`.
+    fn live_sessions(&self, most: u32) -> impl Future<Output = Result<u32, StoreError>> + Send;
     /// Every version of a script that was ever stored, the newest first.
     fn script_versions(&self, name: &str) -> impl Future<Output = Result<Vec<ScriptVersion>, StoreError>> + Send;
     /// A status list, until it is forgotten.

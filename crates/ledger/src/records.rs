@@ -408,6 +408,8 @@ pub struct Consent {
     pub scopes: Vec<String>,
     pub audiences: Vec<String>,
     pub position: Position,
+    /// When the user proved who they are, in whose sign-in it was given.
+    pub auth_time: Timestamp,
     pub at: Timestamp,
     pub expires_at: Timestamp,
 }
@@ -421,6 +423,7 @@ pub struct PushedRequest {
     /// The parameters, as JSON.
     pub parameters: String,
     pub position: Position,
+    /// When the request began: of one that waits, when it was pushed.
     pub issued_at: Timestamp,
     pub expires_at: Timestamp,
 }
@@ -446,6 +449,13 @@ impl Grant {
         self.with_lineage(issuer, &[], |lineage| lineage.trace(key))
     }
 
+    /// When the authentication was from which it descends, and so its tokens; when it was issued, if a client got it by its
+    /// own credentials.
+    #[must_use]
+    pub fn root_time(&self) -> Timestamp {
+        self.auth_time.unwrap_or(self.issued_at)
+    }
+
     /// The lineage of the grant for one audience.
     #[must_use]
     pub fn trace_for(&self, audience: &String, issuer: &str, key: &FingerprintKey) -> Trace {
@@ -464,11 +474,18 @@ impl Grant {
             audiences,
             key: None,
             position: self.position,
+            root_time: self.root_time().0,
         })
     }
 }
 
 impl AccessToken {
+    /// When the authentication was from which it descends: see [`TokenView::root_time`].
+    #[must_use]
+    pub fn root_time(&self) -> Timestamp {
+        TokenView::from(self).root_time()
+    }
+
     /// Everything whose revocation ends this token.
     #[must_use]
     pub fn trace(&self, issuer: &str, key: &FingerprintKey) -> Trace {
@@ -495,6 +512,7 @@ impl Consent {
             audiences: &self.audiences,
             key: None,
             position: self.position,
+            root_time: self.auth_time.0,
         }
         .trace(key)
     }
@@ -514,6 +532,7 @@ impl PushedRequest {
             audiences: &[],
             key: None,
             position: self.position,
+            root_time: self.issued_at.0,
         }
         .trace(key)
     }

@@ -2,7 +2,7 @@
 
 use rescind_check::{FingerprintKey, Lineage, Position, Trace};
 
-use crate::Session;
+use crate::{Session, Timestamp};
 
 /// What of a [`Session`] decides whether it counts, borrowed; its [`crate::SessionClock`] is the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,7 @@ pub struct SessionView<'a> {
     pub user: &'a str,
     pub device: Option<&'a str>,
     pub position: Position,
+    pub started_at: Timestamp,
 }
 
 impl SessionView<'_> {
@@ -33,12 +34,19 @@ impl SessionView<'_> {
             audiences: &[],
             key: None,
             position: self.position,
+            root_time: self.started_at.0,
         })
     }
 }
 
 impl<'a> From<&'a Session> for SessionView<'a> {
     fn from(session: &'a Session) -> Self {
-        Self { id: &session.id, user: &session.user, device: session.device.as_deref(), position: session.position }
+        Self {
+            id: &session.id,
+            user: &session.user,
+            device: session.device.as_deref(),
+            position: session.position,
+            started_at: session.started_at,
+        }
     }
 }

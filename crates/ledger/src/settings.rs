@@ -161,6 +161,8 @@ settings! {
         "A client that proves who it is may revoke everything it holds: token_type_hint=all or token=all at /revoke.";
     allow_revoke_for_other_clients: bool = false, "allowRevokeForOtherClients", Form::Switch,
         "A client with the scope revoke_any_token may revoke tokens of other clients at /revoke.";
+    approval_lifetime: u32 = DAY, "approvalLifetime", Form::Number { least: 60, most: 30 * DAY, unit: SECONDS },
+        "How long an order waits for the approval of a second administrator before it expires.";
     audit_retention_days: u32 = 400, "auditRetentionDays", Form::Number { least: 1, most: 3660, unit: "days" },
         "How long audit records are kept.";
     authorization_code_lifetime: Option<u32> = None, "authorizationCodeLifetime",
@@ -171,6 +173,12 @@ settings! {
         "How many tokens a client may ask /revoke for in vain a minute (a public one: from one address).";
     global_token_revocation_attribute_formats: bool = false, "globalTokenRevocationAttributeFormats", Form::Switch,
         "/global-token-revocation also takes a user attribute as the format, as in {\"format\":\"mail\",\"id\":...}.";
+    guard_second_administrator: bool = false, "guardSecondAdministrator", Form::Switch,
+        "A revocation above a guard's bound is carried out only once a second administrator has approved it.";
+    guard_sessions_percent: u32 = 0, "guardSessionsPercent", Form::Number { least: 0, most: 99, unit: "percent" },
+        "A revocation that ends more than this share of the live sessions has to be confirmed; 0 asks for nothing.";
+    guard_users: u32 = 100, "guardUsers", Form::Number { least: 0, most: 100_000, unit: "users" },
+        "A revocation that reaches more users than this has to be confirmed; 0 asks for nothing.";
     id_token_lifetime: Option<u32> = None, "idTokenLifetime", Form::Number { least: 1, most: DAY, unit: SECONDS },
         "How long ID tokens are valid.";
     keep_session_on_own_password_change: bool = true, "keepSessionOnOwnPasswordChange", Form::Switch,

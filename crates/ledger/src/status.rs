@@ -30,6 +30,8 @@ pub struct StatusReference {
     pub audiences: Vec<String>,
     pub key: Option<String>,
     pub position: Position,
+    /// When the authentication was from which the token descends.
+    pub root_time: Timestamp,
     pub issued_at: Timestamp,
     pub expires_at: Timestamp,
 }
@@ -53,6 +55,7 @@ pub struct StatusView<'a> {
     pub audiences: &'a [String],
     pub key: Option<&'a str>,
     pub position: Position,
+    pub root_time: Timestamp,
     pub issued_at: Timestamp,
 }
 
@@ -88,6 +91,8 @@ pub struct LogoutStatusJwt {
     pub device: Option<String>,
     pub key: String,
     pub position: Position,
+    /// When the user proved who they are.
+    pub auth_time: Timestamp,
     pub issued_at: Timestamp,
     pub expires_at: Timestamp,
     pub slot: StatusSlot,
@@ -109,6 +114,7 @@ impl StatusReference {
             audiences: token.audiences.clone(),
             key: token.key.clone(),
             position: token.position,
+            root_time: token.root_time(),
             issued_at: token.issued_at,
             expires_at: token.expires_at,
         }
@@ -130,6 +136,7 @@ impl StatusReference {
             audiences: &self.audiences,
             key: self.key.as_deref(),
             position: self.position,
+            root_time: self.root_time,
             issued_at: self.issued_at,
         }
     }
@@ -150,6 +157,7 @@ impl StatusView<'_> {
             audiences: self.audiences,
             key: self.key,
             position: self.position,
+            root_time: self.root_time.0,
         }
         .trace(key)
     }
@@ -170,6 +178,7 @@ impl LogoutStatusJwt {
             audiences: Vec::new(),
             key: Some(self.key.clone()),
             position: self.position,
+            root_time: self.auth_time,
             issued_at: self.issued_at,
             expires_at: self.expires_at,
         }
@@ -246,6 +255,7 @@ mod tests {
             audiences: vec!["a".to_owned(), "b".to_owned()],
             key: Some("k".to_owned()),
             position: Position { epoch: 1, seq: 0 },
+            root_time: Timestamp(0),
             issued_at: Timestamp(0),
             expires_at: Timestamp(1),
         }
@@ -265,6 +275,7 @@ mod tests {
             audiences: &reference.audiences,
             key: Some("k"),
             position: reference.position,
+            root_time: 0,
         };
         assert_eq!(lineage.targets().count(), 16);
         for target in lineage.targets() {

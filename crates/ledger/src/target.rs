@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use rescind_check::{Fingerprint, FingerprintKey, TargetRef};
+use rescind_check::{Cut, Fingerprint, FingerprintKey, TargetRef};
 use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
 
 /// What an order names. Tokens, grants, sessions and signing keys are never reused, so an entry naming one ends it for
 /// good; the others live on, so an entry for one is a cut-off.
@@ -65,6 +67,12 @@ impl Target {
     #[must_use]
     pub fn is_living(&self) -> bool {
         self.as_ref().is_living()
+    }
+
+    /// How much of it an entry ends, conditioned on "issued before T" if that is given.
+    #[must_use]
+    pub fn cut(&self, before: Option<Timestamp>) -> Cut {
+        self.as_ref().cut(before.map(|before| before.0))
     }
 
     /// Its place in the index.

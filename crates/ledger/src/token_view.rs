@@ -35,6 +35,13 @@ impl<'a> TokenView<'a> {
         self.with_lineage(issuer, |lineage| lineage.trace(key))
     }
 
+    /// When the authentication was from which it descends, however often it was refreshed since; when it was issued, if a
+    /// client got it by its own credentials.
+    #[must_use]
+    pub fn root_time(&self) -> Timestamp {
+        self.auth_time.unwrap_or(self.issued_at)
+    }
+
     /// Hands the lineage to `look`.
     pub fn with_lineage<R>(&self, issuer: &str, look: impl FnOnce(&Lineage<'_>) -> R) -> R {
         look(&Lineage {
@@ -47,6 +54,7 @@ impl<'a> TokenView<'a> {
             audiences: self.audiences,
             key: self.key,
             position: self.position,
+            root_time: self.root_time().0,
         })
     }
 }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use rescind_ledger::{Lane, LedgerError, Reads, Session, Sweep, Target, Ticket, TimedOut, Timestamp, horizon_in_force};
 
 use crate::{
+    admin,
     app::App,
     audit, deliveries,
     keys::{StoredKey, signing_key_name},
@@ -18,6 +19,8 @@ const SWEEP_ROWS: u32 = 1000;
 const DISPATCH_EVERY: Duration = Duration::from_secs(1);
 /// The end of a session whose time ran out is promised to others within five seconds: a busy writer has four of them.
 const TIME_OUT_EVERY: Duration = Duration::from_secs(1);
+/// What was ordered for a moment is carried out that late at most.
+const SCHEDULE_EVERY: Duration = Duration::from_secs(1);
 /// The most sessions that wait for the writer at once: half of what it takes in one transaction.
 const TIMED_OUT_AT_ONCE: u32 = 256;
 
@@ -43,6 +46,26 @@ pub fn spawn(app: &Arc<App>) {
             tick.tick().await;
             if let Err(why) = deliveries::dispatch(&dispatcher).await {
                 tracing::error!(error = %why, "dispatching failed; it is tried again");
+            }
+        }
+    });
+    let schedule = app.clone();
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(SCHEDULE_EVERY);
+        loop {
+            tick.tick().await;
+            if let Err(why) = admin::carry_out_due(&schedule).await {
+                tracing::error!(error = %why, "carrying out what was scheduled failed; it is tried again");
+            }
+        }
+    });
+    let bulk = app.clone();
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(SCHEDULE_EVERY);
+        loop {
+            tick.tick().await;
+            if let Err(why) = admin::work_off(&bulk).await {
+                tracing::error!(error = %why, "a bulk job cannot go on; it is tried again");
             }
         }
     });
@@ -115,6 +138,7 @@ pub async fn sweep(app: &App) -> Result<u64, LedgerError> {
     }
     app.status_lists.tidy(app.now()).await?;
     rows += forget_audit_records(app).await?;
+    rows += forget_closed(app).await?;
     rows += forget_initial_access_tokens(app).await?;
     retire_signing_keys(app).await?;
     Ok(rows)
@@ -132,6 +156,13 @@ async fn forget_audit_records(app: &App) -> Result<u64, LedgerError> {
             return Ok(rows);
         }
     }
+}
+
+/// Drops pending orders and bulk jobs that were over for as long as audit records are kept.
+async fn forget_closed(app: &App) -> Result<u64, LedgerError> {
+    let kept = Duration::from_secs(u64::from(app.settings().audit_retention_days) * 86_400);
+    let before = app.now().minus(kept);
+    app.submit(Lane::Issuing, move |door| door.forget_closed(before, SWEEP_ROWS)).await
 }
 
 /// Drops initial access tokens that have expired: they lie among the secrets, which the store knows no expiry of.

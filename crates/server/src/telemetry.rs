@@ -31,6 +31,10 @@ impl Default for Telemetry {
         };
         describe("rescind_introspections_total", "Introspection answers, by whether the token was active.");
         describe("rescind_revocations_total", "Orders carried out, by kind of target and reason.");
+        describe(
+            "rescind_break_glass_total",
+            "Orders for which nobody waited for the approval of a second administrator.",
+        );
         describe("rescind_tokens_issued_total", "Access tokens issued, by grant type.");
         describe("rescind_requests_refused_total", "Requests answered with an error, by error code.");
         let (unsigned, uncounted) = ("rescind_audit_heads_unsigned_total", "rescind_audit_refusals_counted_only_total");

@@ -32,6 +32,8 @@ CREATE TABLE entries (
     reason     TEXT    NOT NULL,
     initiator  TEXT    NOT NULL,
     note       TEXT,
+    -- Ends only what descends from an authentication before this, if it is conditioned.
+    issued_before  INTEGER,
     PRIMARY KEY (epoch, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX entries_by_time ON entries (time);
@@ -75,6 +77,7 @@ CREATE TABLE idempotency (
     epoch      INTEGER NOT NULL,
     seq        INTEGER NOT NULL,
     target     TEXT    NOT NULL,
+    issued_before  INTEGER,
     at         INTEGER NOT NULL,
     PRIMARY KEY (initiator, key)
 ) STRICT, WITHOUT ROWID;
@@ -150,6 +153,50 @@ CREATE TABLE script_versions (
     PRIMARY KEY (name, version)
 ) STRICT;
 
+-- Orders that wait for another administrator or for their time, and what became of them.
+CREATE TABLE pending_orders (
+    id          TEXT    PRIMARY KEY,
+    state       TEXT    NOT NULL,
+    initiator   TEXT    NOT NULL,
+    key         TEXT,
+    ordered_at  INTEGER NOT NULL,
+    -- When the clock has to be looked at; none once it is over.
+    due_at      INTEGER,
+    closed_at   INTEGER,
+    body        TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX pending_orders_by_key ON pending_orders (initiator, key) WHERE key IS NOT NULL;
+CREATE INDEX pending_orders_by_time ON pending_orders (ordered_at);
+CREATE INDEX pending_orders_due ON pending_orders (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX pending_orders_closed ON pending_orders (closed_at) WHERE closed_at IS NOT NULL;
+
+-- Decisions about many users, and how far they have come.
+CREATE TABLE bulk_jobs (
+    id          TEXT    PRIMARY KEY,
+    ordered_at  INTEGER NOT NULL,
+    closed_at   INTEGER,
+    body        TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX bulk_jobs_by_time ON bulk_jobs (ordered_at);
+CREATE INDEX bulk_jobs_open ON bulk_jobs (ordered_at) WHERE closed_at IS NULL;
+CREATE INDEX bulk_jobs_closed ON bulk_jobs (closed_at) WHERE closed_at IS NOT NULL;
+
+-- The users of a job, as many in a row as one transaction takes.
+CREATE TABLE bulk_pieces (
+    job    TEXT    NOT NULL,
+    place  INTEGER NOT NULL,
+    users  TEXT    NOT NULL,
+    PRIMARY KEY (job, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE bulk_failures (
+    job      TEXT    NOT NULL,
+    number   INTEGER NOT NULL,
+    user_id  TEXT    NOT NULL,
+    why      TEXT    NOT NULL,
+    PRIMARY KEY (job, number)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE secrets (
     name    TEXT    PRIMARY KEY,
     sealed  BLOB    NOT NULL,
@@ -199,6 +246,8 @@ CREATE TABLE consents (
     audiences   TEXT    NOT NULL,
     epoch       INTEGER NOT NULL,
     seq         INTEGER NOT NULL,
+    -- Of the sign-in it was given in.
+    auth_time   INTEGER NOT NULL,
     at          INTEGER NOT NULL,
     expires_at  INTEGER NOT NULL
 ) STRICT;
@@ -316,7 +365,7 @@ CREATE INDEX status_lists_by_expiry ON status_lists (expires_at);
 CREATE TABLE status_references (
     list     INTEGER NOT NULL,
     idx      INTEGER NOT NULL,
-    -- The token's lineage, its stamp and when it was issued, in one piece.
+    -- The token's lineage, its stamp, its root time and when it was issued, in one piece.
     lineage  BLOB    NOT NULL,
     PRIMARY KEY (list, idx)
 ) STRICT, WITHOUT ROWID;
@@ -332,6 +381,7 @@ CREATE TABLE logout_status_jwts (
     key_id      TEXT    NOT NULL,
     epoch       INTEGER NOT NULL,
     seq         INTEGER NOT NULL,
+    auth_time   INTEGER NOT NULL,
     issued_at   INTEGER NOT NULL,
     expires_at  INTEGER NOT NULL,
     list        TEXT    NOT NULL,

@@ -41,9 +41,9 @@ impl EntrySet {
 
     /// Adds an entry. One that was written after the moment is left out.
     pub fn add(&mut self, entry: &Entry) {
-        let Entry { position, time, target, reason, initiator, note } = entry;
+        let Entry { position, time, target, reason, initiator, note, before } = entry;
         if *position <= self.head {
-            self.entries.insert(*position, (mark(*time, target, *reason, initiator, note.as_deref()), *time));
+            self.entries.insert(*position, (mark(*time, target, *reason, initiator, note.as_deref(), *before), *time));
         }
     }
 
@@ -62,7 +62,7 @@ impl EntrySet {
             return Some(Match::Different);
         };
         self.matched += 1;
-        let said = mark(body.at, target, reason, actor, body.note.as_deref());
+        let said = mark(body.at, target, reason, actor, body.note.as_deref(), body.before);
         Some(if said == found { Match::Same } else { Match::Different })
     }
 
@@ -84,9 +84,16 @@ impl EntrySet {
     }
 }
 
-fn mark(time: Timestamp, target: &Target, reason: Reason, initiator: &Initiator, note: Option<&str>) -> Mark {
+fn mark(
+    time: Timestamp,
+    target: &Target,
+    reason: Reason,
+    initiator: &Initiator,
+    note: Option<&str>,
+    before: Option<Timestamp>,
+) -> Mark {
     // What has been read from JSON can be written as JSON.
-    let text = serde_json::to_vec(&(time, target, reason, initiator, note)).unwrap_or_default();
+    let text = serde_json::to_vec(&(time, target, reason, initiator, note, before)).unwrap_or_default();
     let hash: [u8; 32] = Sha256::digest(text).into();
     hash.first_chunk().copied().unwrap_or_default()
 }

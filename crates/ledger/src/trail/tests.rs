@@ -148,6 +148,7 @@ fn ledger(floor: u64, head: u64, entries: &[(u64, &str, i64)]) -> EntrySet {
             reason: Reason::Logout,
             initiator: Initiator::Client("web".to_owned()),
             note: None,
+            before: None,
         });
     }
     set
@@ -186,6 +187,32 @@ fn entries_older_than_the_trail_owe_no_record_and_younger_ones_do() {
     let unrecorded = [refusal("y")];
     let told = against(ledger(0, 2, &slipped_in), start, &unrecorded).faults;
     assert_eq!(told, [TrailFault::NoRecord { position: position(2) }]);
+}
+
+#[test]
+fn an_entry_and_its_record_agree_on_the_condition() {
+    let told = |before: &str, condition: Option<i64>| {
+        let target = r#""target":{"kind":"everything"},"reason":"policy""#;
+        let actor = r#""actor":{"kind":"client","id":"web"}"#;
+        let says = format!(r#""action":"order",{actor},{target},{before}"outcome":"ended","position":"1-1""#);
+        let mut set = EntrySet::new(position(0), position(1));
+        set.add(&Entry {
+            position: position(1),
+            time: Timestamp(0),
+            target: Target::Everything,
+            reason: Reason::Policy,
+            initiator: Initiator::Client("web".to_owned()),
+            note: None,
+            before: condition.map(Timestamp),
+        });
+        against(set, AuditHead::START, &[says]).faults
+    };
+    let differs = [TrailFault::Differs { seq: 1, position: position(1) }];
+    assert_eq!(told(r#""before":5000,"#, Some(5000)), []);
+    assert_eq!(told("", None), []);
+    assert_eq!(told(r#""before":5000,"#, None), differs, "an order that was conditioned has become one that is not");
+    assert_eq!(told("", Some(5000)), differs);
+    assert_eq!(told(r#""before":5000,"#, Some(6000)), differs);
 }
 
 #[test]

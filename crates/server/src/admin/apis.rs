@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::response::Response;
-use rescind_ledger::{Api, Lane, SessionValidation, StoreError, Timestamp, TokenFormat};
+use rescind_ledger::{Api, Lane, SessionValidation, StoreError, Target, Timestamp, TokenFormat, restricts_api};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::{
     call::{Call, created, ok, page_of, patched, unchanged},
     clients::{self, check_scope, introspection_client, show_client},
+    guard,
     problem::Problem,
     users::{may_have_ended, show_ended},
 };
@@ -109,13 +110,20 @@ pub(super) async fn list(call: Call) -> Result<Response, Problem> {
     Ok(ok(&page_of(apis.iter(), query, |api| &api.audience, |api| show_api(api))?))
 }
 
+/// An API is named in the query, beside what a guard may ask for.
+const QUERY: [&str; 3] = ["audience", guard::PARAMETERS[0], guard::PARAMETERS[1]];
+
 pub(super) async fn change(call: Call) -> Result<Response, Problem> {
     let patch: Value = call.body()?;
     if patch.get("audience").is_some() || patch.get("introspection_client").is_some() {
         return Err(Problem::refused("the identifier of an api does not change, and its client is a client"));
     }
-    let before = load_api(&call.app, call.query(&["audience"])?.load("audience")?)?;
+    let query = call.query(&QUERY)?;
+    let before = load_api(&call.app, query.load("audience")?)?;
     let after = patched(&ApiForm::of(&before), &patch)?.api(&call.app, before.created_at)?;
+    if restricts_api(&before, &after) {
+        guard::allow_change(&call, query, "change", &Target::Audience { audience: before.audience.clone() }).await?;
+    }
     let mut shown = show_api(&after);
     let initiator = call.initiator.clone();
     let changing = call.app.submit(Lane::Ending, move |door| {
@@ -127,7 +135,9 @@ pub(super) async fn change(call: Call) -> Result<Response, Problem> {
 }
 
 pub(super) async fn remove(call: Call) -> Result<Response, Problem> {
-    let api = load_api(&call.app, call.query(&["audience"])?.load("audience")?)?;
+    let query = call.query(&QUERY)?;
+    let api = load_api(&call.app, query.load("audience")?)?;
+    guard::allow_change(&call, query, "remove", &Target::Audience { audience: api.audience.clone() }).await?;
     let (audience, initiator) = (api.audience.clone(), call.initiator.clone());
     let ended = call.app.submit(Lane::Ending, move |door| door.delete_api(&audience, &initiator)).await?;
     let mut shown = json!({ "audience": api.audience, "removed": true });

@@ -195,6 +195,7 @@ fn record() -> Shape {
         record.with("action", one_of(&Action::ALL.map(Action::name))).with("outcome", text()).with("hash", text());
     let record = record.may("actor", maybe(entries::initiator())).may("what", maybe(text()));
     let record = record.may("target", maybe(target::shown())).may("reason", maybe(text()));
+    let record = record.may("before", maybe(shape::moment()));
     let record = record.may("position", maybe(text())).may("note", maybe(text())).may("correlation_id", maybe(text()));
     record.may("client", maybe(text())).may("ip", maybe(text())).named("AuditRecord")
 }

@@ -29,6 +29,8 @@ pub(super) struct Call {
     id: Option<String>,
     query: Vec<(String, String)>,
     body: Bytes,
+    way: super::Way,
+    parts: Parts,
 }
 
 /// The most that a page of a listing holds, and what it holds if nobody says.
@@ -43,7 +45,7 @@ impl Call {
         app: Arc<App>,
         initiator: Initiator,
         id: Option<String>,
-        parts: &Parts,
+        (way, parts): (super::Way, Parts),
         body: Body,
     ) -> Result<Self, Problem> {
         let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
@@ -56,7 +58,7 @@ impl Call {
         };
         let is_json = parts.headers.get(header::CONTENT_TYPE).is_some_and(|value| is_json(value.as_bytes()));
         // Only those who may write come so far with something long.
-        let most = app.config.limits.body_bytes.max(super::scripts::BODY_LIMIT);
+        let most = app.config.limits.body_bytes.max(super::LOCAL_BODY_BYTES);
         let body = match Limited::new(body, most).collect().await {
             Ok(collected) => collected.to_bytes(),
             Err(why) if why.is::<LengthLimitError>() => return Err(Problem::too_large()),
@@ -65,7 +67,12 @@ impl Call {
         if !body.is_empty() && !is_json {
             return Err(Problem::invalid("the request body must be application/json"));
         }
-        Ok(Self { app, initiator, idempotency_key, id, query, body })
+        Ok(Self { app, initiator, idempotency_key, id, query, body, way, parts })
+    }
+
+    /// Fails unless the caller may do more than the route asks of everybody.
+    pub(super) async fn must_have(&self, access: super::Access) -> Result<(), Problem> {
+        super::identify(&self.app, self.way, &self.parts).await?.may(access)
     }
 
     /// What stands in the path.
@@ -169,6 +176,11 @@ pub(super) fn ok(body: &Value) -> Response {
 /// An answer that says something new is there.
 pub(super) fn created(body: &Value) -> Response {
     json_response(StatusCode::CREATED, body.to_string())
+}
+
+/// An answer that says something is under way.
+pub(super) fn accepted(body: &Value) -> Response {
+    json_response(StatusCode::ACCEPTED, body.to_string())
 }
 
 /// A page of a listing that is held in memory, sorted by key: what follows the cursor.

@@ -10,24 +10,51 @@ use crate::{
     protocol::{bearer::find_active, mint::has_scope},
 };
 
-/// Finds out who is calling, and that they may.
-pub(super) async fn authorize(app: &App, access: Access, parts: &Parts) -> Result<Initiator, Problem> {
+/// Who calls, and how far they may go.
+pub(super) struct Caller {
+    pub(super) initiator: Initiator,
+    /// The most that the scope gives.
+    scope: Option<Access>,
+    /// The most that the role gives, if the token is about a user.
+    role: Option<Option<Role>>,
+}
+
+impl Caller {
+    /// Whoever can open the local socket.
+    pub(super) fn local() -> Self {
+        Self { initiator: Initiator::Administrator("local".to_owned()), scope: Some(Access::Write), role: None }
+    }
+
+    /// Whether the caller may do this.
+    pub(super) fn may(&self, access: Access) -> Result<(), Problem> {
+        if self.scope < Some(access) {
+            return Err(Problem::missing_scope(access.scope()));
+        }
+        // Signing in makes nobody an administrator: of a user's token the scope says what the client may do, the role what the
+        // user may.
+        match self.role {
+            Some(role) if role.map(Access::of) < Some(access) => {
+                Err(Problem::missing_role(Role::ALL.into_iter().find(|role| Access::of(*role) >= access)))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Finds out who is calling.
+pub(super) async fn identify(app: &App, parts: &Parts) -> Result<Caller, Problem> {
     let token = bearer(parts)?;
     let known = find_active(app, parts, token).await?.ok_or_else(Problem::bad_token)?;
     let record = known.view()?;
     let client = app.live.client(record.client).ok_or_else(Problem::bad_token)?;
     origin::note_client(record.client);
     // A client that registered itself chose its own scopes; administration is given by an administrator.
-    if client.registration_hash.is_some() || !is_allowed(record.scope, access) {
-        return Err(Problem::missing_scope(access.scope()));
-    }
-    let Some(user) = record.user else { return Ok(Initiator::Administrator(record.client.to_owned())) };
-    // Signing in makes nobody an administrator: of a user's token the scope says what the client may do, the role what the
-    // user may. The role is looked up now, so that taking it away takes effect with the next request.
-    match app.live.role(user) {
-        Some(role) if Access::of(role) >= access => Ok(Initiator::Administrator(user.to_owned())),
-        _ => Err(Problem::missing_role(Role::ALL.into_iter().find(|role| Access::of(*role) >= access))),
-    }
+    let registered_itself = client.registration_hash.is_some();
+    let scope = Access::ALL.into_iter().rev().find(|access| !registered_itself && is_allowed(record.scope, *access));
+    // The role is looked up now, so that taking it away takes effect with the next request.
+    let role = record.user.map(|user| app.live.role(user));
+    let initiator = Initiator::Administrator(record.user.unwrap_or(record.client).to_owned());
+    Ok(Caller { initiator, scope, role })
 }
 
 /// Whether a token's scope gives an access, directly or by one that includes it.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use rescind_ledger::{
-    Client, ClientAuthMethod, ClientChange, Ended, Lane, RefreshBinding, Rotation, Secret, SigningAlgorithm, Timestamp,
+    Client, ClientAuthMethod, ClientChange, Ended, Lane, RefreshBinding, Rotation, Secret, SigningAlgorithm, Target,
+    Timestamp, restricts_client,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::{
     call::{Call, created, ok, page_of, patched, unchanged},
+    guard,
     problem::Problem,
     target::load_client,
     users::{may_have_ended, show_ended, yes},
@@ -172,6 +174,10 @@ pub(super) async fn change(call: Call) -> Result<Response, Problem> {
         registration_hash: before.registration_hash,
         ..fresh
     };
+    let query = call.query(&guard::PARAMETERS)?;
+    if restricts_client(&before, &after) {
+        guard::allow_change(&call, query, "change", &Target::Client { client: before.id.clone() }).await?;
+    }
     let secret = if after.auth_method == before.auth_method { None } else { renew(&call.app, &mut after)? };
     let mut shown = show_client(&after, secret.as_ref());
     let ended = replace(&call, Lane::Ending, before, after).await?;
@@ -190,7 +196,8 @@ async fn replace(call: &Call, lane: Lane, before: Arc<Client>, after: Client) ->
 }
 
 pub(super) async fn remove(call: Call) -> Result<Response, Problem> {
-    let client = load_client(&call.app, call.id()?)?;
+    let (query, client) = (call.query(&guard::PARAMETERS)?, load_client(&call.app, call.id()?)?);
+    guard::allow_change(&call, query, "remove", &Target::Client { client: client.id.clone() }).await?;
     let (change, initiator) = (ClientChange::Delete(client.id.clone()), call.initiator.clone());
     let ended = call.app.submit(Lane::Ending, move |door| door.change_client(&change, &initiator)).await?;
     let mut shown = json!({ "id": client.id, "removed": true });

@@ -1,13 +1,14 @@
 //! Managed devices. They are switched off, never removed: a sign-in on one must go on meaning that one.
 
 use axum::response::Response;
-use rescind_ledger::{Device, Lane, LedgerError, Reads, StoreError, Timestamp};
+use rescind_ledger::{Device, Lane, LedgerError, Reads, StoreError, Target, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{
     call::{Call, created, ok, patched, unchanged},
+    guard,
     problem::Problem,
     target::load_device,
     users::{may_have_ended, show_ended, yes},
@@ -65,6 +66,10 @@ pub(super) async fn change(call: Call) -> Result<Response, Problem> {
     let patch: Value = call.body()?;
     let before = load_device(&call.app, call.id()?).await?;
     let after = patched(&DeviceForm::of(&before), &patch)?.device(before.id.clone(), before.created_at)?;
+    let query = call.query(&guard::PARAMETERS)?;
+    if before.enabled && !after.enabled {
+        guard::allow_change(&call, query, "change", &Target::Device { device: before.id.clone() }).await?;
+    }
     let mut shown = show_device(&after);
     let (initiator, new) = (call.initiator.clone(), after.clone());
     let changing = call.app.submit(Lane::Ending, move |door| {

@@ -39,7 +39,8 @@ pub(super) fn initiator() -> Shape {
 /// An entry of the ledger.
 pub(super) fn shown() -> Shape {
     let entry = object().with("position", place()).with("time", moment()).with("target", target::shown());
-    entry.with("reason", text()).with("initiator", initiator()).with("note", maybe(text())).named("Entry")
+    let entry = entry.with("reason", text()).with("initiator", initiator()).with("note", maybe(text()));
+    entry.with("before", maybe(moment())).named("Entry")
 }
 
 fn position(name: &str) -> Result<Position, Problem> {

@@ -1,15 +1,20 @@
 //! The admin API, `/admin/v1`: one table of routes, from which the router is built. What is not in it is refused.
 
+mod aim;
 mod apis;
 mod audit;
+mod bulk;
 mod call;
 mod caller;
 mod clients;
 mod devices;
 mod entries;
 mod explain;
+mod guard;
 mod keys;
 mod listings;
+mod moment;
+mod pending;
 mod preview;
 pub mod problem;
 mod registration_tokens;
@@ -40,8 +45,11 @@ use crate::{
     openapi::{Description, Operation, Security},
 };
 use call::{Call, Handler};
+use caller::Caller;
 use problem::Problem;
 
+pub use bulk::work_off;
+pub use pending::carry_out_due;
 pub use routes::ROUTES;
 
 /// What a caller must be allowed to do. Each includes the one before.
@@ -119,8 +127,10 @@ enum Recorded {
 /// Where the API begins, below the issuer.
 pub const BASE: &str = "/admin/v1";
 
-/// The longest request on the local socket: a script of the greatest length fits, whatever strangers may send.
-pub const LOCAL_BODY_BYTES: usize = scripts::BODY_LIMIT;
+/// The longest request on the local socket: a script of the greatest length fits, and a list of as many users as a bulk job
+/// may have, whatever strangers may send.
+pub const LOCAL_BODY_BYTES: usize =
+    if scripts::BODY_LIMIT > bulk::BODY_LIMIT { scripts::BODY_LIMIT } else { bulk::BODY_LIMIT };
 
 /// The table as the document has it.
 pub fn operations() -> impl Iterator<Item = Operation> {
@@ -192,16 +202,19 @@ fn refuse(
         let app = app.clone();
         Box::pin(async move {
             let (parts, _) = request.into_parts();
-            let refused = initiator(&app, way, Access::Read, &parts).await.err();
+            let refused = match identify(&app, way, &parts).await {
+                Ok(caller) => caller.may(Access::Read).err(),
+                Err(problem) => Some(problem),
+            };
             refused.unwrap_or_else(why).into_response()
         })
     }
 }
 
-async fn initiator(app: &App, way: Way, access: Access, parts: &Parts) -> Result<Initiator, Problem> {
+async fn identify(app: &App, way: Way, parts: &Parts) -> Result<Caller, Problem> {
     match way {
-        Way::Local => Ok(Initiator::Administrator("local".to_owned())),
-        Way::Network => caller::authorize(app, access, parts).await,
+        Way::Local => Ok(Caller::local()),
+        Way::Network => caller::identify(app, parts).await,
     }
 }
 
@@ -217,9 +230,11 @@ async fn answer(
     let asked = call::words(route, id.as_deref(), request.uri().query().unwrap_or_default());
     let outcome = async {
         let (parts, body) = request.into_parts();
-        let initiator = initiator(&app, way, route.access, &parts).await?;
+        let known = identify(&app, way, &parts).await?;
+        let initiator = known.initiator.clone();
         *caller.lock() = Some(initiator.clone());
-        let call = Call::read(app.clone(), initiator, id, &parts, body).await?;
+        known.may(route.access)?;
+        let call = Call::read(app.clone(), initiator, id, (way, parts), body).await?;
         record(&app, route, &call, &asked).await?;
         (route.handler)(call).await
     };

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 
 use axum::response::Response;
-use rescind_check::{Fingerprint, Trace};
-use rescind_ledger::{Filter, Position, Reads, Target};
+use rescind_check::Trace;
+use rescind_ledger::{Filter, Position, Reads, Target, Timestamp, check_condition};
 use serde_json::{Value, json};
 
 use super::{
+    aim::Aim,
     call::{Call, ok},
+    guard, moment,
     problem::Problem,
     state,
     target::{self, KINDS, Named, PARAMETERS, reach},
@@ -17,7 +19,7 @@ use crate::{
     app::App,
     openapi::{
         Description,
-        shape::{Members, list_of, name, number, object, one_of, position, text},
+        shape::{self, Members, list_of, maybe, name, number, object, one_of, position, text},
     },
     protocol::mint::insert,
 };
@@ -26,11 +28,17 @@ use crate::{
 const PAGE: u32 = 1000;
 
 pub(super) async fn show(call: Call) -> Result<Response, Problem> {
-    let target = Named::of(call.query(&PARAMETERS)?)?.resolve(&call.app).await?;
+    let query = call.query(&[PARAMETERS.as_slice(), &["before"]].concat())?;
+    let before = query.find("before").map(|text| moment::read("before", text)).transpose()?;
+    let target = Named::of(query)?.resolve(&call.app).await?;
+    check_condition(&target, before, call.app.now())?;
     let mut count = Count::new(&call.app);
+    count.before = before;
     count.add(&call.app, &target).await?;
     let mut shown = count.show();
     insert(&mut shown, "target", Some(json!(target)));
+    insert(&mut shown, "before", Some(json!(before)));
+    insert(&mut shown, "guard", Some(guard::shown_for(&call.app, &target, before).await?));
     Ok(ok(&shown))
 }
 
@@ -48,15 +56,19 @@ pub(super) fn describe(it: Description) -> Description {
         .such_as("everything");
     let about = "Which one, where the kind takes it.";
     let it = PARAMETERS.into_iter().skip(1).fold(it, |it, member| it.query(member, name(), about));
-    it.gives(200, counted().with("target", target::shown()).named("Preview")).refuses(&[404])
+    let it = it.query("before", moment::written(), "Only what was issued before this time.");
+    let counted = counted().with("target", target::shown()).with("before", maybe(shape::moment()));
+    it.gives(200, counted.with("guard", guard::shown()).named("Preview")).refuses(&[404, 422])
 }
 
 /// What was counted so far.
 pub(super) struct Count {
     /// The entry that the order would write if it came now.
     at: Position,
+    /// The condition of the order.
+    before: Option<Timestamp>,
     /// What is being counted for.
-    aim: Option<Fingerprint>,
+    aim: Option<Aim>,
     users: HashSet<String>,
     sessions: u64,
     grants: u64,
@@ -69,6 +81,7 @@ impl Count {
     pub(super) fn new(app: &App) -> Self {
         Self {
             at: app.live.head().next(),
+            before: None,
             aim: None,
             users: HashSet::new(),
             sessions: 0,
@@ -81,7 +94,7 @@ impl Count {
 
     /// Counts what an order for a target would end. Of several targets, no two may reach the same record.
     pub(super) async fn add(&mut self, app: &App, target: &Target) -> Result<(), Problem> {
-        self.aim = Some(target.fingerprint(app.live.key()));
+        self.aim = Some(Aim::new(target, self.before, self.at, app.live.key()));
         let filter = Filter { live_at: Some(app.now()), ..reach(target) };
         self.sessions(app, &filter).await?;
         self.grants(app, &filter).await?;
@@ -89,7 +102,7 @@ impl Count {
     }
 
     fn would_end(&self, trace: &Trace) -> bool {
-        self.aim.is_some_and(|aim| trace.is_ended_among(|target| (target == aim).then_some(self.at)))
+        self.aim.as_ref().is_some_and(|aim| aim.hits(trace))
     }
 
     async fn sessions(&mut self, app: &App, filter: &Filter) -> Result<(), Problem> {

@@ -6,8 +6,8 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use rescind_ledger::{LedgerError, Role, StoreError};
-use serde_json::json;
+use rescind_ledger::{LedgerError, PendingOrder, Role, StoreError};
+use serde_json::{Value, json};
 
 use crate::protocol::error::answer;
 
@@ -21,11 +21,13 @@ pub struct Problem {
     code: &'static str,
     detail: Cow<'static, str>,
     challenge: Option<String>,
+    /// Further members.
+    members: Vec<(&'static str, Value)>,
 }
 
 impl Problem {
     fn of(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, detail: detail.into(), challenge: None }
+        Self { status, code, detail: detail.into(), challenge: None, members: Vec::new() }
     }
 
     /// 400: the request cannot be read as what it should be.
@@ -51,6 +53,20 @@ impl Problem {
     #[must_use]
     pub fn taken(what: &str) -> Self {
         Self::of(StatusCode::CONFLICT, "conflict", format!("{what} already exists"))
+    }
+
+    /// 409: so much would end that it has to be said which.
+    pub(super) fn confirmation_required(phrase: &str, reach: Value) -> Self {
+        let detail = format!("this reaches so many that it has to be confirmed: send `{phrase}` as `confirm`");
+        let members = vec![("confirm", phrase.into()), ("reach", reach)];
+        Self { members, ..Self::of(StatusCode::CONFLICT, "confirmation_required", detail) }
+    }
+
+    /// 409: a change that cannot wait for another administrator.
+    pub(super) fn approval_required(reach: Value) -> Self {
+        let detail = "this reaches so many that a second administrator is needed, for whom a change of configuration cannot \
+                      wait: revoke first and have that approved, or give the reason as `break_glass`";
+        Self { members: vec![("reach", reach)], ..Self::of(StatusCode::CONFLICT, "approval_required", detail) }
     }
 
     pub(super) fn no_route() -> Self {
@@ -121,13 +137,16 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = json!({
+        let mut body = json!({
             "type": "about:blank",
             "title": self.status.canonical_reason().unwrap_or("Error"),
             "status": self.status.as_u16(),
             "detail": self.detail,
             "code": self.code,
         });
+        for (name, value) in self.members {
+            body[name] = value;
+        }
         let mut response = answer(self.status, PROBLEM_JSON, body.to_string());
         let headers = response.headers_mut();
         if let Some(challenge) = self.challenge.and_then(|text| HeaderValue::try_from(text).ok()) {
@@ -161,6 +180,10 @@ impl From<LedgerError> for Problem {
     fn from(why: LedgerError) -> Self {
         match why {
             LedgerError::Refused(why @ Self::CHANGED_MEANWHILE) => Self::of(StatusCode::CONFLICT, "conflict", why),
+            LedgerError::Refused(why @ PendingOrder::OWN) => Self::of(StatusCode::CONFLICT, "own_order", why),
+            LedgerError::Refused(why @ (PendingOrder::OVER | PendingOrder::APPROVED)) => {
+                Self::of(StatusCode::CONFLICT, "conflict", why)
+            }
             LedgerError::Refused(why) => Self::refused(why),
             LedgerError::Revoked => Self::refused("what this request rests on was revoked"),
             LedgerError::Replayed => Self::refused("this was used before"),

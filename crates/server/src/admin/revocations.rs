@@ -3,14 +3,16 @@
 use std::time::Instant;
 
 use axum::{http::StatusCode, response::Response};
-use rescind_ledger::{Ended, Entry, Lane, Order, Reads, Reason, Target, Timestamp};
+use rescind_ledger::{
+    Door, Ended, Entry, Lane, LedgerError, Order, Placed, Placement, Reads, Reason, Target, Timestamp, check_condition,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{
-    call::Call,
-    keys,
+    call::{Call, accepted},
+    guard, keys, moment, pending,
     problem::Problem,
     target::{self, Named},
 };
@@ -18,14 +20,14 @@ use crate::{
     app::App,
     openapi::{
         Description,
-        shape::{flag, inline, moment, object, of, position, text, words_of},
+        shape::{self, flag, inline, maybe, object, of, position, text, words_of},
     },
     protocol::error::json_response,
 };
 
 /// The body of an order.
 #[derive(Deserialize, ToSchema)]
-#[schema(as = NewRevocation, examples(json!({ "target": { "kind": "user", "user": "ada" }, "reason": "left_company" }), json!({ "target": { "kind": "everything" } })))]
+#[schema(as = NewRevocation, examples(json!({ "target": { "kind": "user", "user": "ada" }, "reason": "left_company" }), json!({ "target": { "kind": "client", "client": "portal" }, "before": "2026-01-31T12:00:00Z" }), json!({ "target": { "kind": "everything" } })))]
 #[serde(deny_unknown_fields)]
 struct OrderForm {
     target: Named,
@@ -33,6 +35,22 @@ struct OrderForm {
     #[schema(schema_with = reasons)]
     reason: String,
     note: Option<String>,
+    /// Ends only what descends from a sign-in before this time (of what a client got by itself: what was issued before). For a
+    /// user, client, API, device, a pair of these, and everything.
+    #[serde(default, deserialize_with = "target::given")]
+    #[schema(schema_with = moments)]
+    before: Option<String>,
+    /// When it is to be carried out, if not now.
+    #[schema(schema_with = moments)]
+    at: Option<String>,
+    /// The phrase that an order of great reach has to be confirmed with.
+    confirm: Option<String>,
+    /// Why no second administrator is waited for.
+    break_glass: Option<String>,
+}
+
+fn moments() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    inline(moment::written())
 }
 
 pub(super) fn reasons() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
@@ -43,11 +61,14 @@ pub(super) fn describe(it: Description) -> Description {
     let key = "Two orders of one caller with one key are one order.";
     let taken = || {
         let taken = object().with("position", position()).with("fresh", flag()).with("target", target::shown());
-        taken.with("reason", text()).with("time", moment()).named("Revocation")
+        let taken = taken.with("reason", text()).with("before", maybe(shape::moment()));
+        taken.with("time", shape::moment()).named("Revocation")
     };
-    let it = it.says("201 if the order wrote an entry, 200 if one stood already.");
+    let it = it.says(
+        "201 if the order wrote an entry, 200 if one stood already, 202 if it waits for its time or an approval.",
+    );
     let it = it.header("Idempotency-Key", text(), key).json(of::<OrderForm>());
-    it.gives(201, taken()).gives(200, taken()).refuses(&[404, 409, 422])
+    it.gives(201, taken()).gives(200, taken()).gives(202, pending::kept()).refuses(&[404, 409, 422])
 }
 
 pub(super) fn other() -> String {
@@ -63,17 +84,33 @@ pub(super) fn read_reason(code: &str) -> Result<Reason, Problem> {
 pub(super) async fn order(call: Call) -> Result<Response, Problem> {
     let form: OrderForm = call.body()?;
     let reason = read_reason(&form.reason)?;
+    let before = form.before.as_deref().map(|text| moment::read("before", text)).transpose()?;
     let target = form.target.resolve(&call.app).await?;
+    let found = guard::look(&call.app, &target, before).await?;
+    found.confirmed("revoke", &target, form.confirm.as_deref())?;
     let order = Order {
         target,
         reason,
         initiator: call.initiator.clone(),
         note: form.note,
         idempotency_key: call.idempotency_key.clone(),
+        before,
     };
-    let carried_out = carry_out(&call.app, &order).await?;
-    let status = if carried_out.ended.fresh { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(json_response(status, carried_out.show(&call.app, &order).await?.to_string()))
+    let at = form.at.as_deref().map(|text| moment::read("at", text)).transpose()?;
+    check_condition(&order.target, order.before, at.unwrap_or_else(|| call.app.now()))?;
+    let placement = found.placement(order, at, form.break_glass);
+    let (placed, at) = place(&call.app, &placement).await?;
+    if let Some(why) = &placement.break_glass {
+        guard::tell_broken_glass(&call.app, &call.initiator, why);
+    }
+    match placed {
+        Placed::Pending(pending) => Ok(accepted(&json!({ "pending": pending::show(&pending) }))),
+        Placed::Ended(ended) => {
+            let status = if ended.fresh { StatusCode::CREATED } else { StatusCode::OK };
+            let shown = CarriedOut { ended, at }.show(&call.app, &placement.order).await?;
+            Ok(json_response(status, shown.to_string()))
+        }
+    }
 }
 
 /// An order that the door has taken.
@@ -82,28 +119,47 @@ struct CarriedOut {
     at: Timestamp,
 }
 
-async fn carry_out(app: &App, order: &Order) -> Result<CarriedOut, Problem> {
-    let retired = match &order.target {
-        Target::Key { key } => prepare_key(app, key).await?,
+async fn place(app: &App, placement: &Placement) -> Result<(Placed, Timestamp), Problem> {
+    let (submitted, order) = (placement.clone(), &placement.order);
+    let waits = placement.waits();
+    end_by(app, &order.target, order.reason, waits, move |door| {
+        let placed = door.place(&submitted)?;
+        let is_ended = matches!(placed, Placed::Ended(_));
+        Ok(((placed, door.now()), is_ended))
+    })
+    .await
+}
+
+/// Has a job end something, with what the end of a signing key needs around it. The job says whether it came to that; `waits`
+/// says that it will not.
+pub(super) async fn end_by<T: Send + 'static>(
+    app: &App,
+    target: &Target,
+    reason: Reason,
+    waits: bool,
+    job: impl FnOnce(&mut Door<'_>) -> Result<(T, bool), LedgerError> + Send + 'static,
+) -> Result<T, Problem> {
+    let retired = match target {
+        Target::Key { key } if !waits => prepare_key(app, key).await?,
         _ => None,
     };
-    let submitted = order.clone();
     app.pace.at("submit").await;
     let begun = Instant::now();
     let ticket = app.submit(Lane::Ending, move |door| {
-        let ended = door.end(&submitted)?;
+        let (outcome, is_ended) = job(door)?;
         // With the entry, not after it: once the entry is forgotten, nothing else would keep the key from coming back.
-        retired.iter().try_for_each(|name| door.delete_secret(name))?;
-        Ok(CarriedOut { ended, at: door.now() })
+        retired.iter().filter(|_| is_ended).try_for_each(|name| door.delete_secret(name))?;
+        Ok((outcome, is_ended))
     });
-    let carried_out = ticket.await?;
-    app.telemetry.revoke_seconds.record(begun.elapsed());
-    let labels = [("target", kind(&order.target)), ("reason", order.reason.code())];
-    app.telemetry.count("rescind_revocations_total", &labels);
-    if matches!(order.target, Target::Key { .. }) {
-        withdraw_keys(app).await?;
+    let (outcome, is_ended) = ticket.await?;
+    if is_ended {
+        app.telemetry.revoke_seconds.record(begun.elapsed());
+        app.telemetry.count("rescind_revocations_total", &[("target", kind(target)), ("reason", reason.code())]);
+        if matches!(target, Target::Key { .. }) {
+            withdraw_keys(app).await?;
+        }
     }
-    Ok(carried_out)
+    Ok(outcome)
 }
 
 /// Before the key that signs now ends, another must sign: nobody is to be given a token that is dead already. Answers with
@@ -134,12 +190,14 @@ impl CarriedOut {
             reason: order.reason,
             initiator: order.initiator.clone(),
             note: order.note.clone(),
+            before: order.before,
         });
         Ok(json!({
             "position": entry.position.to_string(),
             "fresh": self.ended.fresh,
             "target": entry.target,
             "reason": entry.reason,
+            "before": entry.before,
             "time": entry.time,
         }))
     }

@@ -1,8 +1,8 @@
 //! The table: every route of the admin API, what it takes to use it, and what it takes and answers.
 
 use super::{
-    Access, Recorded, Route, apis, audit, clients, devices, entries, explain, keys, listings, preview,
-    registration_tokens, revocations, scripts, sessions, settings, status, users,
+    Access, Recorded, Route, apis, audit, bulk, clients, devices, entries, explain, guard, keys, listings, pending,
+    preview, registration_tokens, revocations, scripts, sessions, settings, status, users,
 };
 use crate::{
     endpoint::Verb::{Delete, Get, Patch, Post},
@@ -65,10 +65,10 @@ pub static ROUTES: &[Route] = &[
     route!(Patch "/clients/{id}", Write, Change, clients::change, "Changes a client; taking something away ends its access.",
     |it| {
         let patch = patch_of::<clients::ClientForm>("ChangedClient", &["id"]);
-        it.patch(patch).gives(200, clients::shown()).refuses(&[404, 409, 422])
+        guard::parameters(it).patch(patch).gives(200, clients::shown()).refuses(&[404, 409, 422])
     }),
     route!(Delete "/clients/{id}", Write, Change, clients::remove, "Removes a client and ends its access.",
-        |it| it.gives(200, users::removed("id")).refuses(&[404, 422])),
+        |it| guard::parameters(it).gives(200, users::removed("id")).refuses(&[404, 409, 422])),
     route!(Post "/clients/{id}/secret", Write, Change, clients::renew_secret, "Gives a client a new secret, shown this once.",
         |it| it.gives(200, clients::shown()).refuses(&[404, 409, 422])),
     route!(Post "/apis", Write, Change, apis::add, "Adds an API, and if asked a client by which it introspects.",
@@ -81,10 +81,10 @@ pub static ROUTES: &[Route] = &[
     route!(Patch "/apis", Write, Change, apis::change, "Changes the API of the query's `audience`.",
     |it| {
         let patch = patch_of::<apis::ApiForm>("ChangedApi", &["audience", "introspection_client"]);
-        of_audience(it).patch(patch).gives(200, apis::shown())
+        guard::parameters(of_audience(it)).patch(patch).gives(200, apis::shown())
     }),
     route!(Delete "/apis", Write, Change, apis::remove, "Removes the API of the query's `audience` and ends access to it.",
-        |it| of_audience(it).gives(200, users::removed("audience"))),
+        |it| guard::parameters(of_audience(it)).gives(200, users::removed("audience"))),
     route!(Post "/devices", Write, Change, devices::add, "Adds a managed device.",
         |it| it.json(of::<devices::DeviceForm>()).gives(201, devices::shown()).refuses(&[409, 422])),
     route!(Get "/devices", Read, ByItself, devices::list, "Lists devices.", |it| listing(it, devices::shown())),
@@ -93,7 +93,7 @@ pub static ROUTES: &[Route] = &[
     route!(Patch "/devices/{id}", Write, Change, devices::change, "Changes a device; switching it off ends what was issued on it.",
     |it| {
         let patch = patch_of::<devices::DeviceForm>("ChangedDevice", &[]);
-        it.patch(patch).gives(200, devices::shown()).refuses(&[404, 409, 422])
+        guard::parameters(it).patch(patch).gives(200, devices::shown()).refuses(&[404, 409, 422])
     }),
     route!(Get "/sessions", Read, Read, listings::sessions, "Lists sessions with their present state.",
         |it| listings::describe(it, listings::session())),
@@ -118,6 +118,25 @@ pub static ROUTES: &[Route] = &[
         preview::describe),
     route!(Get "/revocations/{id}", Read, ByItself, entries::show, "Shows the revocation at a position.",
         |it| it.place("id", position(), "Its position.").such_as("1-1").gives(200, entries::shown()).refuses(&[404])),
+    route!(Get "/pending-revocations", Read, ByItself, pending::list, "Lists revocations that wait, or have waited, the newest first.",
+        pending::describe_list),
+    route!(Get "/pending-revocations/{id}", Read, ByItself, pending::show_one, "Shows a pending revocation and what became of it.",
+        |it| it.gives(200, pending::shown()).refuses(&[404])),
+    route!(Post "/pending-revocations/{id}/approve", Revoke, ByItself, pending::approve,
+        "Approves a revocation that another administrator has ordered.",
+        |it| it.gives(200, pending::shown()).refuses(&[404, 409])),
+    route!(Post "/pending-revocations/{id}/withdraw", Revoke, ByItself, pending::withdraw, "Takes back a revocation that still waits.",
+        |it| it.gives(200, pending::shown()).refuses(&[404, 409])),
+    route!(Post "/bulk-jobs", Revoke, ByItself, bulk::order, "Does one thing to many users, in the background.", bulk::describe),
+    route!(Get "/bulk-jobs", Read, ByItself, bulk::list, "Lists bulk jobs, the newest first.", |it| listing(it, bulk::shown())),
+    route!(Get "/bulk-jobs/{id}", Read, ByItself, bulk::show_one, "Shows how far a bulk job has come.",
+        |it| it.gives(200, bulk::shown()).refuses(&[404])),
+    route!(Get "/bulk-jobs/{id}/failures", Read, ByItself, bulk::failures, "Lists the users for whom a bulk job did nothing.",
+        |it| listing(it, bulk::failure()).refuses(&[404])),
+    route!(Post "/bulk-jobs/{id}/approve", Revoke, ByItself, bulk::approve, "Approves a bulk job that another administrator has ordered.",
+        |it| it.gives(200, bulk::shown()).refuses(&[404, 409])),
+    route!(Post "/bulk-jobs/{id}/stop", Revoke, ByItself, bulk::stop, "Stops a bulk job; what is done stays done.",
+        |it| it.gives(200, bulk::shown()).refuses(&[404, 409])),
     route!(Post "/explain", Read, ByItself, explain::explain, "Says of a token whether it is alive, and if not, why.",
         |it| it.json(of::<explain::Presented>()).gives(200, explain::explained())),
     route!(Post "/introspect", Read, ByItself, explain::introspect, "Says of a token what an API would hear (RFC 7662).",

@@ -45,7 +45,7 @@ pub(super) struct Named {
 }
 
 /// A member that came out as `null` is a mistake: it must not pass for one that was never meant to be there.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+pub(super) fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     String::deserialize(deserializer).map(Some)
 }
 

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
-use rescind_ledger::Reason;
+use rescind_ledger::{PendingState, Reason};
 
-use super::{audit::AuditCommand, script::ScriptCommand, sessions::SessionsCommand, settings::SettingsCommand};
+use super::{
+    audit::AuditCommand, bulk::BulkCommand, confirm::ConfirmArguments, script::ScriptCommand,
+    sessions::SessionsCommand, settings::SettingsCommand,
+};
 
 /// Issues OAuth 2 and OpenID Connect tokens and sessions, and takes them back.
 #[derive(Debug, Parser)]
@@ -96,7 +99,13 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ListCommand,
     },
-    /// Revocations that were made.
+    /// One thing done to many users, as a job of the server.
+    Bulk {
+        #[command(subcommand)]
+        command: BulkCommand,
+    },
+    /// Revocations that were made, and those that wait.
+    #[command(name = "revocation", alias = "revocations")]
     Revocations {
         #[command(subcommand)]
         command: RevocationsCommand,
@@ -197,6 +206,39 @@ pub(super) enum UserCommand {
         email: Option<String>,
         #[arg(long)]
         display_name: Option<String>,
+        /// What the user may do as an administrator: viewer, revoker or administrator.
+        #[arg(long, value_name = "ROLE")]
+        role: Option<String>,
+        /// What a provisioning system calls the user.
+        #[arg(long, value_name = "ID")]
+        external_id: Option<String>,
+        #[command(flatten)]
+        password: PasswordArguments,
+    },
+    /// Adds and changes users by a file; what it does not say stays as it is.
+    Import(super::user_import::ImportArguments),
+    /// Lets a user sign in again. What was ended stays ended.
+    Enable {
+        /// An id or user name.
+        user: String,
+    },
+    /// Keeps a user from signing in, and ends everything the user holds.
+    Disable {
+        /// An id or user name.
+        user: String,
+    },
+    /// Gives a user another user name, and ends everything the user holds.
+    Rename {
+        /// An id or user name.
+        user: String,
+        /// The new user name.
+        name: String,
+    },
+    /// Gives a user a new password, and ends everything the user holds; without an option, asks for one on a terminal, or else makes one
+    /// and prints it.
+    Password {
+        /// An id or user name.
+        user: String,
         #[command(flatten)]
         password: PasswordArguments,
     },
@@ -220,6 +262,12 @@ pub(super) enum UserCommand {
         email: Option<String>,
         #[arg(long)]
         display_name: Option<String>,
+        /// What the user may do as an administrator: viewer, revoker, administrator or none.
+        #[arg(long, value_name = "ROLE")]
+        role: Option<String>,
+        /// What a provisioning system calls the user.
+        #[arg(long, value_name = "ID")]
+        external_id: Option<String>,
         #[command(flatten)]
         password: PasswordArguments,
     },
@@ -310,11 +358,17 @@ pub(super) enum ClientCommand {
         name: Option<String>,
         #[command(flatten)]
         options: Box<ClientOptions>,
+        #[command(flatten)]
+        confirm: ConfirmArguments,
     },
     /// Gives a client a new secret and prints it, this once.
     Secret { client: String },
     /// Removes a client and ends everything it holds.
-    Remove { client: String },
+    Remove {
+        client: String,
+        #[command(flatten)]
+        confirm: ConfirmArguments,
+    },
 }
 
 /// What may be said of an API.
@@ -369,9 +423,15 @@ pub(super) enum ApiCommand {
         name: Option<String>,
         #[command(flatten)]
         options: ApiOptions,
+        #[command(flatten)]
+        confirm: ConfirmArguments,
     },
     /// Removes an API and ends the tokens for it.
-    Remove { audience: String },
+    Remove {
+        audience: String,
+        #[command(flatten)]
+        confirm: ConfirmArguments,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -401,6 +461,8 @@ pub(super) enum DeviceCommand {
         /// A name by which others know it, as KIND=VALUE; a list that is given replaces the one before.
         #[arg(long = "external-id", value_name = "KIND=VALUE")]
         external_ids: Vec<String>,
+        #[command(flatten)]
+        confirm: ConfirmArguments,
     },
 }
 
@@ -440,6 +502,9 @@ pub(super) struct RevokeArguments {
     /// A note for people.
     #[arg(long)]
     pub(super) note: Option<String>,
+    /// Only what was issued before this time, such as 2026-01-31T12:00:00Z: what descends from a later sign-in goes on.
+    #[arg(long, value_name = "TIME")]
+    pub(super) before: Option<String>,
     /// Only counts what would end.
     #[arg(long)]
     pub(super) preview: bool,
@@ -449,6 +514,11 @@ pub(super) struct RevokeArguments {
     /// Makes a repeated order the same order.
     #[arg(long, value_name = "KEY")]
     pub(super) idempotency_key: Option<String>,
+    /// When, if not now: RFC 3339, such as 2027-01-31T18:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub(super) at: Option<String>,
+    #[command(flatten)]
+    pub(super) confirm: ConfirmArguments,
 }
 
 #[derive(Debug, Args)]
@@ -495,6 +565,26 @@ pub(super) enum RevocationsCommand {
     List(PageArguments),
     /// Shows the revocation at a position.
     Show { position: String },
+    /// Lists revocations that wait, or have waited; shows the one that is named.
+    Pending {
+        #[arg(allow_hyphen_values = true)]
+        id: Option<String>,
+        /// Only those in this state.
+        #[arg(long, value_parser = PossibleValuesParser::new(PendingState::WORDS))]
+        state: Option<String>,
+        #[command(flatten)]
+        page: PageArguments,
+    },
+    /// Approves a revocation that another administrator has ordered.
+    Approve {
+        #[arg(allow_hyphen_values = true)]
+        id: String,
+    },
+    /// Takes back a revocation that still waits.
+    Withdraw {
+        #[arg(allow_hyphen_values = true)]
+        id: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

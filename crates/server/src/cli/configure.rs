@@ -11,6 +11,7 @@ use super::{
         ApiCommand, ApiOptions, ClientCommand, ClientOptions, DeviceCommand, Globals, Output, PageArguments,
         RegistrationTokenCommand, SwitchArguments, UserCommand,
     },
+    confirm::ConfirmArguments,
     connection::{Connection, part},
     failure::Failure,
     input,
@@ -49,6 +50,22 @@ impl Members {
     }
 }
 
+/// Sends a change that a guard may want confirmed.
+async fn guarded(
+    server: &Connection,
+    method: Method,
+    path: &str,
+    query: &[(&str, &str)],
+    body: Option<&Value>,
+    confirm: &ConfirmArguments,
+) -> Result<Value, Failure> {
+    let send = async |phrase: Option<&str>| {
+        let query = [query, &confirm.query(phrase)[..]].concat();
+        server.send(method.clone(), path, &query, body).await
+    };
+    confirm.send(send).await
+}
+
 async fn list(
     globals: &Globals,
     server: &Connection,
@@ -64,40 +81,54 @@ async fn list(
 
 pub(super) async fn user(globals: &Globals, server: &Connection, command: UserCommand) -> Result<(), Failure> {
     let answer = match command {
-        UserCommand::Add { name, email, display_name, password } => {
+        UserCommand::Import(arguments) => return super::user_import::run(globals, server, arguments).await,
+        UserCommand::Add { name, email, display_name, role, external_id, password } => {
             let password = input::new_password(&password)?;
             let body = Members::default()
                 .with("user_name", Some(name))
                 .with("email", email)
                 .with("display_name", display_name)
+                .with("role", role)
+                .with("external_id", external_id)
                 .with("password", Some(password.text.as_str()));
-            let mut answer = server.post("/users", &Value::Object(body.0)).await?;
-            if let Some(object) = answer.as_object_mut().filter(|_| password.made_up) {
-                object.insert("password".to_owned(), json!(password.text.as_str()));
-            }
-            answer
+            password.told(server.post("/users", &Value::Object(body.0)).await?)
         }
         UserCommand::List(page) => {
-            let columns = ["id", "user_name", "email", "display_name", "enabled", "created_at"];
+            let columns = ["id", "user_name", "email", "display_name", "enabled", "role", "created_at"];
             return list(globals, server, "/users", &page, &columns).await;
         }
-        UserCommand::Show { user } => server.get(&format!("/users/{}", part(&user)), &[]).await?,
-        UserCommand::Set { user, switch, rename, email, display_name, password } => {
+        UserCommand::Show { user } => server.get(&user_path(&user), &[]).await?,
+        UserCommand::Enable { user } => change_user(server, &user, json!({ "enabled": true })).await?,
+        UserCommand::Disable { user } => change_user(server, &user, json!({ "enabled": false })).await?,
+        UserCommand::Rename { user, name } => change_user(server, &user, json!({ "user_name": name })).await?,
+        UserCommand::Password { user, password } => {
+            let password = input::new_password(&password)?;
+            password.told(change_user(server, &user, json!({ "password": password.text.as_str() })).await?)
+        }
+        UserCommand::Set { user, switch, rename, email, display_name, role, external_id, password } => {
             let password = input::password(&password)?;
             let body = Members::default()
                 .with_switch(&switch)
                 .with("user_name", rename)
                 .with("email", email)
                 .with("display_name", display_name)
+                .with("role", role.map(|role| if role == "none" { Value::Null } else { role.into() }))
+                .with("external_id", external_id)
                 .with("password", password.as_ref().map(|text| text.as_str()));
-            server.send(Method::PATCH, &format!("/users/{}", part(&user)), &[], Some(&body.changes()?)).await?
+            change_user(server, &user, body.changes()?).await?
         }
-        UserCommand::Remove { user } => {
-            server.send(Method::DELETE, &format!("/users/{}", part(&user)), &[], None).await?
-        }
+        UserCommand::Remove { user } => server.send(Method::DELETE, &user_path(&user), &[], None).await?,
     };
     output::record(globals, &answer);
     Ok(())
+}
+
+fn user_path(user: &str) -> String {
+    format!("/users/{}", part(user))
+}
+
+async fn change_user(server: &Connection, user: &str, body: Value) -> Result<Value, Failure> {
+    server.send(Method::PATCH, &user_path(user), &[], Some(&body)).await
 }
 
 pub(super) async fn client(globals: &Globals, server: &Connection, command: ClientCommand) -> Result<(), Failure> {
@@ -111,15 +142,15 @@ pub(super) async fn client(globals: &Globals, server: &Connection, command: Clie
             return list(globals, server, "/clients", &page, &columns).await;
         }
         ClientCommand::Show { client } => server.get(&format!("/clients/{}", part(&client)), &[]).await?,
-        ClientCommand::Set { client, switch, name, options } => {
+        ClientCommand::Set { client, switch, name, options, confirm } => {
             let body = client_members(&options)?.with_switch(&switch).with("name", name).changes()?;
-            server.send(Method::PATCH, &format!("/clients/{}", part(&client)), &[], Some(&body)).await?
+            guarded(server, Method::PATCH, &format!("/clients/{}", part(&client)), &[], Some(&body), &confirm).await?
         }
         ClientCommand::Secret { client } => {
             server.post(&format!("/clients/{}/secret", part(&client)), &json!({})).await?
         }
-        ClientCommand::Remove { client } => {
-            server.send(Method::DELETE, &format!("/clients/{}", part(&client)), &[], None).await?
+        ClientCommand::Remove { client, confirm } => {
+            guarded(server, Method::DELETE, &format!("/clients/{}", part(&client)), &[], None, &confirm).await?
         }
     };
     output::record(globals, &answer);
@@ -168,12 +199,12 @@ pub(super) async fn api(globals: &Globals, server: &Connection, command: ApiComm
             return list(globals, server, "/apis", &page, &columns).await;
         }
         ApiCommand::Show { audience } => server.get("/apis", &[("audience", &audience)]).await?,
-        ApiCommand::Set { audience, name, options } => {
+        ApiCommand::Set { audience, name, options, confirm } => {
             let body = api_members(&options).with("name", name).changes()?;
-            server.send(Method::PATCH, "/apis", &[("audience", &audience)], Some(&body)).await?
+            guarded(server, Method::PATCH, "/apis", &[("audience", &audience)], Some(&body), &confirm).await?
         }
-        ApiCommand::Remove { audience } => {
-            server.send(Method::DELETE, "/apis", &[("audience", &audience)], None).await?
+        ApiCommand::Remove { audience, confirm } => {
+            guarded(server, Method::DELETE, "/apis", &[("audience", &audience)], None, &confirm).await?
         }
     };
     if globals.output == Output::Json {
@@ -222,10 +253,10 @@ pub(super) async fn device(globals: &Globals, server: &Connection, command: Devi
             return list(globals, server, "/devices", &page, &columns).await;
         }
         DeviceCommand::Show { device } => server.get(&format!("/devices/{}", part(&device)), &[]).await?,
-        DeviceCommand::Set { device, switch, name, external_ids } => {
+        DeviceCommand::Set { device, switch, name, external_ids, confirm } => {
             let body = Members::default().with_switch(&switch).with("name", name);
             let body = body.with("external_ids", pairs(&external_ids)?).changes()?;
-            server.send(Method::PATCH, &format!("/devices/{}", part(&device)), &[], Some(&body)).await?
+            guarded(server, Method::PATCH, &format!("/devices/{}", part(&device)), &[], Some(&body), &confirm).await?
         }
     };
     output::record(globals, &answer);

@@ -48,6 +48,16 @@ pub(super) struct Password {
     pub(super) made_up: bool,
 }
 
+impl Password {
+    /// An answer with the password in it, if nobody knows it yet.
+    pub(super) fn told(&self, mut answer: serde_json::Value) -> serde_json::Value {
+        if let Some(object) = answer.as_object_mut().filter(|_| self.made_up) {
+            object.insert("password".to_owned(), self.text.as_str().into());
+        }
+        answer
+    }
+}
+
 /// The password that the options name, if they name one.
 pub(super) fn password(options: &PasswordArguments) -> anyhow::Result<Option<Zeroizing<String>>> {
     match (&options.password_file, options.password_stdin) {

@@ -116,11 +116,31 @@ pub(super) async fn revocations(
         RevocationsCommand::List(page) => {
             let limit = page.limit.to_string();
             let answer = server.get("/revocations", &page_query(&page, &limit)).await?;
-            output::list(globals, &answer, &["position", "time", "target", "reason", "initiator", "note"]);
+            output::list(globals, &answer, &["position", "time", "target", "before", "reason", "initiator", "note"]);
         }
         RevocationsCommand::Show { position } => {
             let answer = server.get(&format!("/revocations/{}", part(&position)), &[]).await?;
             output::record(globals, &answer);
+        }
+        RevocationsCommand::Pending { id: Some(id), .. } => {
+            let answer = server.get(&format!("/pending-revocations/{}", part(&id)), &[]).await?;
+            output::record(globals, &answer);
+        }
+        RevocationsCommand::Pending { id: None, state, page } => {
+            let limit = page.limit.to_string();
+            let mut query = page_query(&page, &limit);
+            query.extend(state.iter().map(|state| ("state", state.as_str())));
+            let answer = server.get("/pending-revocations", &query).await?;
+            let columns = ["id", "state", "target", "reason", "at", "expires_at", "ordered_by", "ordered_at"];
+            output::list(globals, &answer, &columns);
+        }
+        RevocationsCommand::Approve { id } => {
+            let path = format!("/pending-revocations/{}/approve", part(&id));
+            output::record(globals, &server.post(&path, &json!({})).await?);
+        }
+        RevocationsCommand::Withdraw { id } => {
+            let path = format!("/pending-revocations/{}/withdraw", part(&id));
+            output::record(globals, &server.post(&path, &json!({})).await?);
         }
     }
     Ok(())

@@ -2,7 +2,9 @@
 
 mod arguments;
 mod audit;
+mod bulk;
 mod configure;
+mod confirm;
 mod connection;
 mod demo;
 mod doctor;
@@ -16,6 +18,7 @@ mod script;
 pub mod serve;
 mod sessions;
 mod settings;
+mod user_import;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -86,6 +89,7 @@ async fn remote(globals: &Globals, command: Command) -> Result<(), Failure> {
             issued::list(globals, &server, issued::Kind::Tokens, &filter).await
         }
         Command::Revocations { command } => issued::revocations(globals, &server, command).await,
+        Command::Bulk { command } => bulk::run(globals, &server, command).await,
         Command::Keys { command } => issued::keys(globals, &server, command).await,
         Command::RegistrationToken { command } => configure::registration_token(globals, &server, command).await,
         Command::Script { command } => script::run(globals, &server, command).await,

@@ -64,7 +64,7 @@ fn empty_table() -> Table {
 fn cell(member: &str, value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
-        Some(Value::Number(number)) if member.ends_with("_at") || matches!(member, "at" | "time") => {
+        Some(Value::Number(number)) if member.ends_with("_at") || matches!(member, "at" | "before" | "time") => {
             number.as_i64().and_then(moment).unwrap_or_else(|| number.to_string())
         }
         // What a stranger chose, such as a user agent, must not speak to the terminal.
@@ -102,6 +102,7 @@ mod tests {
     #[test]
     fn cells_are_for_people() {
         assert_eq!(cell("expires_at", Some(&json!(1_700_000_000_123_i64))), "2023-11-14T22:13:20Z");
+        assert_eq!(cell("before", Some(&json!(1_700_000_000_000_i64))), "2023-11-14T22:13:20Z");
         assert_eq!(cell("idle_secs", Some(&json!(60))), "60");
         assert_eq!(cell("scopes", Some(&json!(["a", "b"]))), "a b");
         assert_eq!(cell("target", Some(&json!({"kind": "client", "client": "c"}))), "client c");

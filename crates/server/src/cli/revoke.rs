@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{
     arguments::{Globals, Output, RevokeArguments, RevokeKind},
+    confirm::ConfirmArguments,
     connection::Connection,
     failure::Failure,
     input, output,
@@ -19,8 +20,10 @@ pub(super) struct Prepared {
     /// The text of a token, if it is named so.
     token: Option<Zeroizing<String>>,
     body: Map<String, Value>,
+    before: Option<String>,
     preview: bool,
     idempotency_key: Option<String>,
+    confirm: ConfirmArguments,
 }
 
 impl Prepared {
@@ -33,8 +36,13 @@ impl Prepared {
         if let Some(note) = &order.note {
             body.insert("note".to_owned(), json!(note));
         }
-        let idempotency_key = order.idempotency_key.clone();
-        Ok(Self { target, token, body, preview: order.preview, idempotency_key })
+        let given = [("at", &order.at), ("before", &order.before), ("break_glass", &order.confirm.break_glass)];
+        for (name, value) in given.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
+            body.insert(name.to_owned(), json!(value));
+        }
+        let (before, idempotency_key) = (order.before.clone(), order.idempotency_key.clone());
+        let confirm = order.confirm.clone();
+        Ok(Self { target, token, body, before, preview: order.preview, idempotency_key, confirm })
     }
 
     pub(super) async fn carry_out(mut self, globals: &Globals, server: &Connection) -> Result<(), Failure> {
@@ -45,11 +53,23 @@ impl Prepared {
             self.target.insert("token".to_owned(), json!(token.as_str()));
         }
         self.body.insert("target".to_owned(), Value::Object(self.target));
-        let body = Value::Object(self.body);
-        let key = self.idempotency_key.as_deref();
-        let answer = server.send_keyed(Method::POST, "/revocations", &[], Some(&body), key).await?;
+        let (body, key) = (Value::Object(self.body), self.idempotency_key.as_deref());
+        let send = async |phrase: Option<&str>| {
+            let mut body = body.clone();
+            if let Some(phrase) = phrase {
+                body["confirm"] = json!(phrase);
+            }
+            server.send_keyed(Method::POST, "/revocations", &[], Some(&body), key).await
+        };
+        let answer = self.confirm.send(send).await?;
         if globals.output == Output::Json {
             output::json(&answer);
+            return Ok(());
+        }
+        if let Some(pending) = answer.get("pending") {
+            let waits = pending.get("state") == Some(&json!("waiting"));
+            println!("{}", if waits { "waits for another administrator" } else { "scheduled" });
+            output::record(globals, pending);
             return Ok(());
         }
         let fresh = answer.get("fresh") == Some(&json!(true));
@@ -62,8 +82,8 @@ impl Prepared {
         if let Some(token) = &self.token {
             self.target = named_by_text(server, token).await?;
         }
-        let query: Vec<(&str, &str)> =
-            self.target.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?))).collect();
+        let named = self.target.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
+        let query: Vec<(&str, &str)> = named.chain(self.before.as_deref().map(|time| ("before", time))).collect();
         let answer = server.get("/revocations/preview", &query).await?;
         output::record(globals, &answer);
         Ok(())
@@ -109,6 +129,9 @@ fn target(order: &RevokeArguments) -> Result<Map<String, Value>, Failure> {
         (_, None, Some(_)) => return Err(Failure::usage("--api goes with `user` and `client`")),
     };
     check_id(order, member)?;
+    if order.before.is_some() && matches!(order.kind, Grant | Key | Session | Token) {
+        return Err(Failure::usage(format!("a {member} ends as a whole: it takes no --before")));
+    }
     let mut target = Map::new();
     if let Some(id) = &order.id {
         target.insert(member.to_owned(), json!(id));
@@ -177,6 +200,8 @@ mod tests {
             "grant g --client c",
             "api x --api y",
             "session s --file f",
+            "grant g --before 2026-01-31T12:00:00Z",
+            "token --before 2026-01-31T12:00:00Z",
             "planet earth",
             "user alice --reason because",
         ] {

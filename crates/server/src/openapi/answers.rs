@@ -133,7 +133,9 @@ fn oauth_error() -> Shape {
 
 fn problem() -> Shape {
     let members = object().with("type", text()).with("title", text()).with("status", number());
-    members.with("detail", text()).with("code", text()).named("Problem")
+    let members = members.with("detail", text()).with("code", text());
+    // What a guard says beside: the phrase to send, and what would be reached.
+    members.may("confirm", text()).may("reach", super::shape::free_object()).named("Problem")
 }
 
 fn session_api_error() -> Shape {

@@ -116,7 +116,7 @@ pub async fn open(app: &App, form: &Form) -> Result<Opened, Trouble> {
         AuthorizationRequest::read(app, &client, redirect_uri, form)
     };
     Ok(match read {
-        Ok(request) => Opened::Flow(Box::new(Flow { request, client, position, handle: None })),
+        Ok(request) => Opened::Flow(Box::new(Flow { request, client, position, begun_at: app.now(), handle: None })),
         Err(refusal) => {
             let state = form.find("state").map(str::to_owned);
             Opened::Refused { redirect_uri: redirect_uri.to_owned(), state, refusal }

@@ -71,6 +71,7 @@ pub async fn give_consent(app: &App, flow: &Flow, signed_in: &SignedIn) -> Resul
         scopes: scopes(flow).map(str::to_owned).collect(),
         audiences: flow.request.audiences.clone(),
         position: authentication.position,
+        auth_time: authentication.at,
         at: now,
         expires_at: now.plus(lifetimes.consent).min(authentication.at.plus(lifetimes.horizon())),
     };

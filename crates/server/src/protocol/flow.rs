@@ -23,6 +23,8 @@ pub struct Flow {
     pub client: Arc<Client>,
     /// Where the request began; taken before the client's configuration was read.
     pub position: Position,
+    /// When it began.
+    pub begun_at: Timestamp,
     /// The field `flow` of its forms, once the request is kept.
     pub handle: Option<String>,
 }
@@ -52,7 +54,9 @@ impl Stored {
 /// Keeps a request that its client pushed (RFC 9126) and gives back its handle.
 pub async fn push(app: &App, request: &AuthorizationRequest, position: Position) -> Result<String, Trouble> {
     let handle = URL_SAFE_NO_PAD.encode(random::<32>());
-    let record = record(request, Stored::Pushed.hash(&handle), position, app.now(), app.lifetimes().pushed_request)?;
+    let now = app.now();
+    let expires_at = now.plus(app.lifetimes().pushed_request);
+    let record = record(request, Stored::Pushed.hash(&handle), (position, now), expires_at)?;
     let limit = app.config.limits.pending_requests;
     app.pace.at("submit").await;
     app.submit(Lane::Issuing, move |door| door.push_request(&record, limit)).await?;
@@ -93,7 +97,7 @@ async fn load_stored(app: &App, hash: Hash) -> Result<Flow, Trouble> {
     if find_registered(&client, &request.redirect_uri).is_none() {
         return Err(Trouble::Expired);
     }
-    Ok(Flow { request, client, position: stored.position, handle: None })
+    Ok(Flow { request, client, position: stored.position, begun_at: stored.issued_at, handle: None })
 }
 
 impl Flow {
@@ -109,7 +113,7 @@ impl Flow {
     }
 
     async fn keep_as(&self, app: &App, handle: String) -> Result<(), Trouble> {
-        let record = record(&self.request, Stored::Pending.hash(&handle), self.position, app.now(), PATIENCE)?;
+        let record = record(&self.request, Stored::Pending.hash(&handle), self.begun(), app.now().plus(PATIENCE))?;
         let limit = app.config.limits.pending_requests;
         app.pace.at("submit").await;
         match app.submit(Lane::Issuing, move |door| door.push_request(&record, limit)).await {
@@ -117,6 +121,11 @@ impl Flow {
             Err(LedgerError::Store(StoreError::Conflict(_))) => Ok(()),
             other => Ok(other?),
         }
+    }
+
+    /// Where in the ledger and when the request began: what is kept of it is no younger.
+    fn begun(&self) -> (Position, Timestamp) {
+        (self.position, self.begun_at)
     }
 
     /// What is used up when the code is issued.
@@ -129,8 +138,8 @@ impl Flow {
     /// asked after the user's authentication was stamped: what comes later ends the grant itself.
     #[must_use]
     pub fn holds(&self, app: &App) -> bool {
-        let lineage =
-            Lineage { client: Some(&self.client.id), audiences: &self.request.audiences, ..Lineage::at(self.position) };
+        let bare = Lineage::at(self.position, self.begun_at.0);
+        let lineage = Lineage { client: Some(&self.client.id), audiences: &self.request.audiences, ..bare };
         app.live.verdict(&lineage.trace(app.live.key())) == Verdict::NotRevoked
     }
 }
@@ -147,9 +156,8 @@ fn derived(key: &[u8; 32], pushed: &str) -> String {
 fn record(
     request: &AuthorizationRequest,
     handle: Hash,
-    position: Position,
-    now: Timestamp,
-    life: Duration,
+    (position, issued_at): (Position, Timestamp),
+    expires_at: Timestamp,
 ) -> Result<PushedRequest, Trouble> {
     let parameters = serde_json::to_string(request).map_err(|why| {
         tracing::error!(error = %why, "an authorization request cannot be written down");
@@ -159,5 +167,5 @@ fn record(
         return Err(Trouble::TooLarge);
     }
     let client = request.client_id.clone();
-    Ok(PushedRequest { handle, client, parameters, position, issued_at: now, expires_at: now.plus(life) })
+    Ok(PushedRequest { handle, client, parameters, position, issued_at, expires_at })
 }

@@ -40,6 +40,7 @@ pub fn make(app: &App, flow: &Flow, grant: &Grant) -> Option<Made> {
         device: grant.device.clone(),
         key: key.kid().to_owned(),
         position: grant.position,
+        auth_time: authenticated_at,
         issued_at: now,
         expires_at,
         slot: app.status_lists.allocate(now, expires_at),

@@ -160,6 +160,7 @@ fn stands(app: &App, owner: &CredentialOwner) -> bool {
         audiences: &[],
         key: None,
         position: owner.position,
+        root_time: owner.root_time.0,
     };
     app.now() < owner.expires_at && app.live.verdict(&lineage.trace(app.live.key())) == Verdict::NotRevoked
 }

@@ -8,7 +8,9 @@ use axum::{
     response::Response,
 };
 use rescind_check::Position;
-use rescind_ledger::{Authentication, Kind, Lane, LedgerError, Reads, Secret, Session, SignIn, StoreError, User};
+use rescind_ledger::{
+    Authentication, Kind, Lane, LedgerError, Reads, Secret, Session, SignIn, StoreError, Timestamp, User,
+};
 
 use crate::{
     app::App,
@@ -112,7 +114,7 @@ pub async fn sign_in(app: &App, credentials: Credentials<'_>) -> Result<Begun, S
         idle_secs: u32::try_from(limits.idle.as_secs()).unwrap_or(u32::MAX),
         expires_at: now.plus(limits.max),
     };
-    let authentication = authentication(app, &session.id, position);
+    let authentication = authentication(&session.id, position, now);
     let sign_in = SignIn { session: session.clone(), authentication };
     let limit = find_limit(app, &session.user, now).await?;
     app.pace.at("submit").await;
@@ -133,7 +135,7 @@ pub async fn reauthenticate(app: &App, known: &KnownSession, password: &str) -> 
     app.pace.at("read user").await;
     let user = app.records.store.find_user(&known.record.user).await?;
     prove(app, user, password).await?;
-    let authentication = authentication(app, &known.record.id, position);
+    let authentication = authentication(&known.record.id, position, app.now());
     let (session, written) = (known.current(), authentication.clone());
     app.pace.at("submit").await;
     app.submit(Lane::Issuing, move |door| door.reauthenticate(&session, &written)).await?;
@@ -166,9 +168,9 @@ async fn prove(app: &App, user: Option<User>, password: &str) -> Result<User, Si
     user.filter(|user| matches && user.enabled).ok_or(SignInError::Refused)
 }
 
-/// A proof of who a user is, by password and now.
-pub(super) fn authentication(app: &App, session: &str, position: Position) -> Authentication {
-    Authentication { session: session.to_owned(), position, at: app.now(), methods: vec!["pwd".to_owned()] }
+/// A proof of who a user is, by password.
+pub(super) fn authentication(session: &str, position: Position, at: Timestamp) -> Authentication {
+    Authentication { session: session.to_owned(), position, at, methods: vec!["pwd".to_owned()] }
 }
 
 /// `POST /sign-in`: the sign-in page, the password page or the choice of an account.

@@ -204,7 +204,8 @@ impl PackedSession {
         let (id, user, device) = (reader.text()??, reader.text()??, reader.text()?);
         reader.text()?;
         let position = Position { epoch: u32::try_from(reader.number()?).ok()?, seq: reader.number()? };
-        Some(SessionView { id, user, device, position })
+        let started_at = Timestamp(reader.number()?.cast_signed());
+        Some(SessionView { id, user, device, position, started_at })
     }
 
     /// `None` for bytes that were not packed here.

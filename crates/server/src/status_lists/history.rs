@@ -5,8 +5,8 @@ use std::{
     sync::Arc,
 };
 
-use rescind_check::{Fingerprint, Trace, Verdict};
-use rescind_ledger::{Live, Position, Reads, StatusNames, StatusScan, StatusView, StoreError, Timestamp};
+use rescind_check::{Effect, Fingerprint, Trace, Verdict};
+use rescind_ledger::{Live, Reads, StatusNames, StatusScan, StatusView, StoreError, Timestamp};
 use rescind_store::SqliteReads;
 use tokio::runtime::Handle;
 
@@ -54,7 +54,7 @@ async fn look_back(live: &Arc<Live>, reads: &SqliteReads, id: &str, at: Timestam
     let ended = endings(live, reads, &dead.found, at).await?;
     let mut bits = Bits::default();
     for (index, trace) in &dead.found {
-        if trace.is_ended_among(|target| ended.get(&target).copied()) {
+        if trace.is_ended_among(|target| ended.get(&target)) {
             bits.set(*index);
         }
     }
@@ -81,16 +81,16 @@ impl StatusScan for Dead<'_> {
     }
 }
 
-/// Where each target of these tokens was ended last by then. The index cannot say: of a living target it knows the latest
+/// What the entries that stood by then do to each target of these tokens. The index cannot say: of a living target it knows the latest
 /// cut-off alone, which may be a later one.
 async fn endings(
     live: &Live,
     reads: &SqliteReads,
     dead: &[(u32, Trace)],
     at: Timestamp,
-) -> Result<HashMap<Fingerprint, Position>, StoreError> {
+) -> Result<HashMap<Fingerprint, Effect>, StoreError> {
     let targets: HashSet<Fingerprint> = dead.iter().flat_map(|(_, trace)| trace.targets()).collect();
-    let mut ended = HashMap::new();
+    let mut ended: HashMap<Fingerprint, Effect> = HashMap::new();
     let Some(oldest) = dead.iter().map(|(_, trace)| trace.position()).min() else { return Ok(ended) };
     let mut before = None;
     loop {
@@ -99,8 +99,7 @@ async fn endings(
         for entry in page {
             let fingerprint = entry.target.fingerprint(live.key());
             if entry.time <= at && targets.contains(&fingerprint) {
-                // The newest comes first.
-                ended.entry(fingerprint).or_insert(entry.position);
+                ended.entry(fingerprint).or_default().add(entry.cut(), entry.position);
             }
         }
         if last <= oldest {

@@ -32,7 +32,7 @@ const EXAMPLES: &str = "20";
 
 /// Operations that need what no request made from a description can have, each with the reason. Their refusals are looked
 /// at like all others; other tests see them succeed.
-const NEVER_SUCCEED: [(&str, &str); 10] = [
+const NEVER_SUCCEED: [(&str, &str); 12] = [
     ("POST /sign-in", "the form is bound to a browser and a page of ours"),
     ("POST /consent", "the form is bound to a browser and a page of ours"),
     ("POST /account/password", "the form is bound to a browser and a page of ours"),
@@ -45,6 +45,11 @@ const NEVER_SUCCEED: [(&str, &str); 10] = [
     ("POST /status_list", "it only says that a list has an id"),
     ("GET /status_list/{id}", "there is a list only where an API wants JWTs"),
     ("POST /status_list/{id}", "there is a list only where an API wants JWTs"),
+    (
+        "POST /admin/v1/pending-revocations/{id}/approve",
+        "it takes a second administrator, and an order that reaches many",
+    ),
+    ("POST /admin/v1/bulk-jobs/{id}/approve", "it takes a second administrator, and an order that reaches many"),
     ("GET /openapi.json", "schemathesis reads it, and makes no calls to it"),
 ];
 

@@ -15,13 +15,20 @@ const MAX_REQUESTS: usize = 20;
 
 pub(crate) struct Person {
     http: Client,
+    user_name: String,
+    password: String,
     pub(crate) cookies: BTreeMap<String, String>,
 }
 
 impl Person {
     /// `http` must not follow redirects.
     pub(crate) fn new(http: Client) -> Self {
-        Self { http, cookies: BTreeMap::new() }
+        Self::named(http, USER_NAME, PASSWORD)
+    }
+
+    /// Somebody else than the user there always is.
+    pub(crate) fn named(http: Client, user_name: &str, password: &str) -> Self {
+        Self { http, user_name: user_name.to_owned(), password: password.to_owned(), cookies: BTreeMap::new() }
     }
 
     /// Goes on from `url` until a redirect leads to `destination`; gives back that URL, which is not fetched.
@@ -45,7 +52,7 @@ impl Person {
             let form =
                 main_form(&html).with_context(|| format!("{} has no form: {}", url.path(), visible_text(&html)))?;
             url = url.join(form.attributes.find("action").unwrap_or_default())?;
-            fields = Some(filled(&form));
+            fields = Some(self.filled(&form));
         }
         bail!("no end after {MAX_REQUESTS} requests")
     }
@@ -69,19 +76,19 @@ impl Person {
         }
         Ok(answer)
     }
-}
 
-/// What the person writes into a form.
-pub(crate) fn filled(form: &Form) -> Vec<(String, String)> {
-    let field = |control: &crate::page::Control| {
-        let name = control.find("name")?;
-        let value = match name {
-            "username" => USER_NAME,
-            "password" => PASSWORD,
-            _ => control.find("value").unwrap_or_default(),
+    /// What the person writes into a form.
+    fn filled(&self, form: &Form) -> Vec<(String, String)> {
+        let field = |control: &crate::page::Control| {
+            let name = control.find("name")?;
+            let value = match name {
+                "username" => self.user_name.as_str(),
+                "password" => self.password.as_str(),
+                _ => control.find("value").unwrap_or_default(),
+            };
+            Some((name.to_owned(), value.to_owned()))
         };
-        Some((name.to_owned(), value.to_owned()))
-    };
-    // The first button is the one that says yes.
-    form.inputs.iter().chain(form.buttons.first()).filter_map(field).collect()
+        // The first button is the one that says yes.
+        form.inputs.iter().chain(form.buttons.first()).filter_map(field).collect()
+    }
 }

@@ -13,6 +13,7 @@ mod seed;
 mod server;
 mod swapped;
 mod unsynced;
+mod waiting;
 
 use std::io::Write;
 

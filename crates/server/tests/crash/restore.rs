@@ -106,7 +106,7 @@ impl Follower {
         assert_eq!((entries.len() as u64, &entries[0].target), (last, &Target::Everything));
         for entry in entries {
             let target = entry.target.fingerprint(&self.key);
-            self.index.apply(target, entry.target.is_living(), entry.position).unwrap();
+            self.index.apply(target, entry.cut(), entry.position).unwrap();
         }
         for (trace, side) in self.traces.iter().flat_map(|trace| [(trace, Side::Node), (trace, Side::Edge)]) {
             assert_eq!(self.index.verdict(trace, side), Verdict::Revoked);

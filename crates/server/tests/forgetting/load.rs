@@ -109,6 +109,7 @@ fn remembered(world: &World, given: &Given) -> (Consent, PushedRequest) {
         scopes: vec![given.grant.scope.clone()],
         audiences: given.grant.audiences.clone(),
         position: given.session.position,
+        auth_time: given.session.started_at,
         at: now,
         expires_at: now.plus(lives.consent),
     };

@@ -5,7 +5,9 @@
 mod audit;
 mod commands;
 mod endings;
+mod guards;
 mod scripts;
+mod users;
 mod world;
 
 use std::{
@@ -75,6 +77,11 @@ impl Host {
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// The path of one of its files, as a command takes it.
+    fn file(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
     }
 
     fn issuer(&self) -> String {
@@ -188,9 +195,9 @@ fn what_is_revoked_on_the_command_line_is_dead_and_explained() {
     assert!(!explained.contains(&token), "a token is never repeated");
     assert_eq!(host.run_with(&["introspect", "--output", "json"], &token).json(), json!({"active": false}));
     host.json(&["revoke", "user", "alice", "--api", "https://api.example"]);
-    let entries = host.json(&["revocations", "list"]);
+    let entries = host.json(&["revocation", "list"]);
     assert_eq!(entries["items"][0]["target"]["kind"], "subject_audience");
-    assert_eq!(host.json(&["revocations", "show", "1-1"])["note"], "seen in a log");
+    assert_eq!(host.json(&["revocation", "show", "1-1"])["note"], "seen in a log");
 }
 
 #[test]
@@ -300,5 +307,5 @@ fn a_database_put_back_by_hand_is_refused_until_an_epoch_is_opened() {
     host.run(&["epoch", "open", "--note", "put back by hand"]).succeeded();
     host.start();
     assert!(!host.is_alive(&token), "the revocation that the old file does not have");
-    assert_eq!(host.json(&["revocations", "list"])["items"][0]["target"]["kind"], "everything");
+    assert_eq!(host.json(&["revocation", "list"])["items"][0]["target"]["kind"], "everything");
 }

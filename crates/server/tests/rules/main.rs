@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
+mod before;
+mod bulk;
+mod guards;
 mod house;
 mod lifecycle;
 mod others_access;

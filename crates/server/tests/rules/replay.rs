@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use rescind_check::{FingerprintKey, Lineage, Side};
-use rescind_ledger::{Lane, Live, Order, Position, Queue, Reason, Startup, Store, Target, Verdict, Writer};
+use rescind_ledger::{Lane, Live, Order, Position, Queue, Reason, Startup, Store, Target, Timestamp, Verdict, Writer};
 use rescind_store::{DataDir, FileMarker, Sqlite};
 
 use crate::house::{self, ISSUER, somebody};
@@ -37,7 +37,7 @@ fn target() -> impl Strategy<Value = Target> {
 /// Which of the names stand in each part of a lineage.
 type Parts = [usize; 8];
 
-fn verdict(live: &Live, parts: Parts, position: Position) -> Verdict {
+fn verdict(live: &Live, parts: Parts, position: Position, root_time: i64) -> Verdict {
     let name = |part: usize| NAMES[parts[part] % NAMES.len()];
     let audiences = [name(6).to_owned()];
     let lineage = Lineage {
@@ -50,6 +50,7 @@ fn verdict(live: &Live, parts: Parts, position: Position) -> Verdict {
         audiences: &audiences,
         key: Some(name(7)).filter(|_| parts[7] != 3),
         position,
+        root_time,
     };
     live.look(|index, _| index.verdict(&lineage.trace(live.key()), Side::Node))
 }
@@ -63,8 +64,8 @@ proptest! {
 
     #[test]
     fn replaying_the_entries_gives_the_verdicts_of_the_running_index(
-        orders in prop::collection::vec((target(), any::<bool>()), 1..40),
-        asked in prop::collection::vec((prop::array::uniform8(0..4usize), 0..42u64), 60),
+        orders in prop::collection::vec((target(), prop::option::of(0..9_i64), any::<bool>()), 1..40),
+        asked in prop::collection::vec((prop::array::uniform8(0..4usize), 0..42u64, 0..9_i64), 60),
     ) {
         let dir = house::place();
         let data_dir = DataDir::at(&dir.path().join("data"));
@@ -74,24 +75,25 @@ proptest! {
         let live = Arc::new(loaded(&mut store, [1; 16]));
         let queue = Arc::new(Queue::default());
         let mut writer = Writer::new(Box::new(store), Box::new(marker), live.clone(), queue.clone());
-        for (target, turns) in orders {
-            let order = Order::new(target, Reason::Policy, somebody());
+        for (target, before, turns) in orders {
+            let before = before.filter(|_| target.is_living()).map(Timestamp::from_secs);
+            let order = Order { before, ..Order::new(target, Reason::Policy, somebody()) };
             drop(queue.submit(Lane::Ending, move |door| door.end(&order)));
             // Some wait for each other, and so share a transaction.
             if turns {
-                writer.turn(rescind_ledger::Timestamp(0));
+                writer.turn(Timestamp::from_secs(9));
             }
         }
-        writer.turn(rescind_ledger::Timestamp(0));
+        writer.turn(Timestamp::from_secs(9));
         drop(writer);
         let mut store = Sqlite::open(&data_dir.database()).unwrap();
         // Another key, as another start draws it: the fingerprints differ, the verdicts do not.
         let again = loaded(&mut store, [2; 16]);
         prop_assert_eq!(again.head(), live.head());
         prop_assert_eq!(store.mark().unwrap().head, live.head());
-        for (parts, seq) in asked {
-            let position = Position { epoch: 1, seq };
-            prop_assert_eq!(verdict(&again, parts, position), verdict(&live, parts, position));
+        for (parts, seq, secs) in asked {
+            let (position, root) = (Position { epoch: 1, seq }, secs * 1000);
+            prop_assert_eq!(verdict(&again, parts, position, root), verdict(&live, parts, position, root));
         }
     }
 }

@@ -171,6 +171,7 @@ async fn rule_2_a_remembered_consent_faces_the_verdict() {
         scopes: vec!["read".to_owned()],
         audiences: vec![ISSUER.to_owned()],
         position: house.app.live.stamp(),
+        auth_time: house.app.now(),
         at: house.app.now(),
         expires_at: house.app.now().plus(std::time::Duration::from_secs(3600)),
     };

@@ -2,7 +2,7 @@
 
 mod fetching;
 mod logout;
-mod time;
+pub(crate) mod time;
 
 use std::collections::BTreeMap;
 
@@ -72,7 +72,7 @@ async fn bytes(house: &House, uri: &str) -> Vec<u8> {
 }
 
 /// Whether a JWT's status is INVALID, by a list that is fetched now.
-async fn is_invalid(house: &House, jwt: &str) -> bool {
+pub(crate) async fn is_invalid(house: &House, jwt: &str) -> bool {
     let (uri, index) = slot(jwt);
     bytes(house, &uri).await[index / 8] >> (index % 8) & 1 == 1
 }
@@ -83,7 +83,7 @@ async fn token(house: &House, user: &str, client: &str, scope: &str) -> String {
     token_in(house, &cookie, client, scope).await
 }
 
-async fn token_in(house: &House, cookie: &str, client: &str, scope: &str) -> String {
+pub(crate) async fn token_in(house: &House, cookie: &str, client: &str, scope: &str) -> String {
     let code = house.code(cookie, client, &[("scope", scope), ("resource", API_J)]).await;
     let (status, body) = house.exchange(client, &code).await;
     assert_eq!(status, StatusCode::OK, "{body}");

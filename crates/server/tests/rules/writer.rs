@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use rescind::app::{App, Opened};
 use rescind_ledger::{
     Configuration, Ended, Entry, Hash, HorizonFact, Lane, LedgerError, Mark, Order, Position, PushedRequest, Reads,
-    Reason, Sealed, Store, StoreError, Target, Ticket, Tx, Writer,
+    Reason, Sealed, Store, StoreError, Target, Ticket, Timestamp, Tx, Writer,
 };
 use rescind_store::{DataDir, FileMarker, Sqlite};
 
@@ -118,10 +118,12 @@ fn rule_7_an_idempotency_key_makes_two_orders_one() {
     let other = submit(&app, keyed(subject("bob")));
     let stranger = rescind_ledger::Initiator::Client("c".to_owned());
     let theirs = submit(&app, Order { initiator: stranger, ..keyed(subject("alice")) });
+    let conditioned = submit(&app, keyed(subject("alice")).issued_before(Timestamp(0)));
     writer.turn(app.now());
     let first = first.wait().unwrap();
     assert_eq!(again.wait().unwrap(), Ended { fresh: false, ..first });
     assert!(matches!(other.wait(), Err(LedgerError::Refused(_))));
+    assert!(matches!(conditioned.wait(), Err(LedgerError::Refused(_))), "another `before` is another order");
     assert!(theirs.wait().unwrap().fresh, "a key belongs to its initiator");
 }
 

@@ -171,6 +171,7 @@ impl Scene {
             scopes: self.client.scopes.clone(),
             audiences: self.grant.audiences.clone(),
             position: self.position,
+            auth_time: now,
             at: now,
             expires_at: now.plus(LIFE),
         }
@@ -250,7 +251,7 @@ impl Scene {
     /// An authorization request that begins now.
     pub(crate) fn fresh_flow(&self, app: &App) -> Flow {
         let (position, client) = app.live.stamped_client(&self.client.id);
-        Flow { request: self.request(), client: client.unwrap(), position, handle: None }
+        Flow { request: self.request(), client: client.unwrap(), position, begun_at: app.now(), handle: None }
     }
 
     /// A form that the client posts, with its secret.

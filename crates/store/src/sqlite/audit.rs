@@ -10,7 +10,8 @@ use super::cells::Cells;
 #[derive(Default)]
 pub(super) struct Waiting {
     records: Vec<AuditRecord>,
-    before_job: usize,
+    /// How many there were when each job that is not over began, the innermost last.
+    before_jobs: Vec<usize>,
 }
 
 /// How many records one statement writes.
@@ -18,11 +19,16 @@ const TOGETHER: usize = 16;
 
 impl Waiting {
     pub(super) fn begin_job(&mut self) {
-        self.before_job = self.records.len();
+        self.before_jobs.push(self.records.len());
+    }
+
+    pub(super) fn keep_job(&mut self) {
+        self.before_jobs.pop();
     }
 
     pub(super) fn undo_job(&mut self) {
-        self.records.truncate(self.before_job);
+        let kept = self.before_jobs.pop().unwrap_or(self.records.len());
+        self.records.truncate(kept);
     }
 
     pub(super) fn push(&mut self, record: AuditRecord) {

@@ -49,7 +49,7 @@ impl<'r, 's> Cells<'r, 's> {
         self.take().map(Timestamp)
     }
 
-    fn time_or_none(&mut self) -> rusqlite::Result<Option<Timestamp>> {
+    pub(super) fn time_or_none(&mut self) -> rusqlite::Result<Option<Timestamp>> {
         Ok(self.take::<Option<i64>>()?.map(Timestamp))
     }
 
@@ -114,7 +114,7 @@ pub(super) fn bound(position: Position) -> (u32, i64) {
 
 impl Stored for Entry {
     const TABLE: &'static str = "entries";
-    const COLUMNS: &'static str = "epoch, seq, time, target, reason, initiator, note";
+    const COLUMNS: &'static str = "epoch, seq, time, target, reason, initiator, note, issued_before";
 
     fn read(cells: &mut Cells<'_, '_>) -> rusqlite::Result<Self> {
         Ok(Self {
@@ -124,6 +124,7 @@ impl Stored for Entry {
             reason: cells.word()?,
             initiator: cells.json::<Initiator>()?,
             note: cells.take()?,
+            before: cells.time_or_none()?,
         })
     }
 }
@@ -305,7 +306,7 @@ impl Stored for RefreshToken {
 
 impl Stored for Consent {
     const TABLE: &'static str = "consents";
-    const COLUMNS: &'static str = "user_id, client_id, scopes, audiences, epoch, seq, at, expires_at";
+    const COLUMNS: &'static str = "user_id, client_id, scopes, audiences, epoch, seq, auth_time, at, expires_at";
 
     fn read(cells: &mut Cells<'_, '_>) -> rusqlite::Result<Self> {
         Ok(Self {
@@ -314,6 +315,7 @@ impl Stored for Consent {
             scopes: cells.json()?,
             audiences: cells.json()?,
             position: cells.position()?,
+            auth_time: cells.time()?,
             at: cells.time()?,
             expires_at: cells.time()?,
         })

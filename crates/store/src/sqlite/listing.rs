@@ -147,11 +147,11 @@ pub(super) fn page<T: Listed>(
 }
 
 /// One more than asked for, to see whether there is more.
-fn wanted(limit: u32) -> i64 {
+pub(super) fn wanted(limit: u32) -> i64 {
     i64::from(limit.max(1)) + 1
 }
 
-fn cut<T>(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> String) -> Page<T> {
+pub(super) fn cut<T>(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> String) -> Page<T> {
     let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
     let more = items.len() > limit;
     items.truncate(limit);

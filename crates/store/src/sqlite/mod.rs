@@ -6,10 +6,12 @@ mod fault;
 mod forget;
 mod listing;
 mod open;
+mod pending;
 mod reads;
 mod refresh_grants;
 mod scripts;
 mod status;
+mod transaction;
 mod tx;
 
 use std::path::{Path, PathBuf};
@@ -27,7 +29,7 @@ use rusqlite::Row;
 
 use cells::{Cells, Stored, bound};
 use fault::Within;
-use tx::SqliteTx;
+use transaction::SqliteTx;
 
 /// The write side of the one-file store. There is one in a process, and the data directory's lock sees to it that there
 /// is no second process.
@@ -242,6 +244,7 @@ mod tests {
             reason: Reason::Other,
             initiator: Initiator::System("test".to_owned()),
             note: Some(note),
+            before: None,
         }
     }
 

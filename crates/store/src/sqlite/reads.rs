@@ -10,9 +10,9 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 use rescind_ledger::{
-    AccessToken, AuditHead, AuditRecord, Authentication, Code, Consent, CredentialOwner, Device, Entry, Filter, Grant,
-    Hash, HorizonFact, Page, Position, PushedRequest, Reads, RefreshToken, ScriptVersion, Sealed, Session,
-    SettingChange, SignedHead, StatusList, StatusScan, StoreError, Timestamp, User,
+    AccessToken, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Code, Consent, CredentialOwner, Device,
+    Entry, Filter, Grant, Hash, HorizonFact, Page, PendingOrder, Position, PushedRequest, Reads, RefreshToken,
+    ScriptVersion, Sealed, Session, SettingChange, SignedHead, StatusList, StatusScan, StoreError, Timestamp, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params};
 
@@ -20,7 +20,7 @@ use super::{
     audit,
     cells::{Cells, Stored, bound},
     fault::Within,
-    listing, open, status,
+    listing, open, pending, status,
 };
 
 /// The sessions of a user that are not noted as ended, the oldest first.
@@ -141,14 +141,16 @@ impl Reads for SqliteReads {
 
     async fn find_owner(&self, hash: &Hash, id: Option<&str>) -> Result<Option<CredentialOwner>, StoreError> {
         self.read(|connection| {
-            let sql = "SELECT grant_id, client_id, user_id, scope, epoch, seq, expires_at FROM access_tokens WHERE hash = ?1 \
-                       UNION ALL SELECT g.id, g.client_id, g.user_id, g.scope, g.epoch, g.seq, t.expires_at \
+            let sql = "SELECT grant_id, client_id, user_id, scope, epoch, seq, coalesce(auth_time, issued_at), expires_at \
+                       FROM access_tokens WHERE hash = ?1 \
+                       UNION ALL SELECT g.id, g.client_id, g.user_id, g.scope, g.epoch, g.seq, \
+                       coalesce(g.auth_time, g.issued_at), t.expires_at \
                        FROM refresh_tokens AS t JOIN grants AS g ON g.id = t.grant_id WHERE t.hash = ?1 \
-                       UNION ALL SELECT grant_id, client_id, user_id, '', epoch, seq, expires_at \
+                       UNION ALL SELECT grant_id, client_id, user_id, '', epoch, seq, auth_time, expires_at \
                        FROM logout_status_jwts WHERE hash = ?1 \
-                       UNION ALL SELECT grant_id, client_id, user_id, scope, epoch, seq, expires_at \
+                       UNION ALL SELECT grant_id, client_id, user_id, scope, epoch, seq, coalesce(auth_time, issued_at), expires_at \
                        FROM access_tokens WHERE id = ?2 \
-                       UNION ALL SELECT grant_id, client_id, user_id, '', epoch, seq, expires_at \
+                       UNION ALL SELECT grant_id, client_id, user_id, '', epoch, seq, auth_time, expires_at \
                        FROM logout_status_jwts WHERE id = ?2";
             let mut statement = connection.prepare_cached(sql).within("access_tokens")?;
             let read = |row: &rusqlite::Row<'_>| {
@@ -159,6 +161,7 @@ impl Reads for SqliteReads {
                     user: cells.take()?,
                     scope: cells.take()?,
                     position: cells.position()?,
+                    root_time: cells.time()?,
                     expires_at: cells.time()?,
                 })
             };
@@ -316,6 +319,57 @@ impl Reads for SqliteReads {
             let mut statement = connection.prepare_cached(sql).within("outbox")?;
             let rows = statement.query_map([limit], |row| Cells::of(row).position()).within("outbox")?;
             rows.collect::<rusqlite::Result<_>>().within("outbox")
+        })
+    }
+
+    async fn find_pending_order(&self, id: &str) -> Result<Option<PendingOrder>, StoreError> {
+        self.read(|connection| pending::find(connection, pending::FIND, id).within("pending_orders"))
+    }
+
+    async fn pending_orders(
+        &self,
+        state: Option<&str>,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<PendingOrder>, StoreError> {
+        self.read(|connection| pending::page(connection, state, cursor, limit))
+    }
+
+    async fn due_pending_orders(&self, now: Timestamp, limit: u32) -> Result<Vec<PendingOrder>, StoreError> {
+        let params = rusqlite::params![now.0, limit];
+        self.read(|connection| pending::bodies(connection, pending::DUE, params).within("pending_orders"))
+    }
+
+    async fn find_bulk_job(&self, id: &str) -> Result<Option<BulkJob>, StoreError> {
+        self.read(|connection| pending::find(connection, pending::FIND_BULK, id).within("bulk_jobs"))
+    }
+
+    async fn bulk_jobs(&self, cursor: Option<&str>, limit: u32) -> Result<Page<BulkJob>, StoreError> {
+        self.read(|connection| pending::page_of_bulk(connection, cursor, limit))
+    }
+
+    async fn open_bulk_jobs(&self) -> Result<Vec<BulkJob>, StoreError> {
+        self.read(|connection| pending::bodies(connection, pending::OPEN_BULK, []).within("bulk_jobs"))
+    }
+
+    async fn bulk_piece(&self, job: &str, place: u32) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| pending::piece(connection, job, place).within("bulk_pieces"))
+    }
+
+    async fn bulk_failures(
+        &self,
+        job: &str,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<BulkFailure>, StoreError> {
+        self.read(|connection| pending::failures(connection, job, cursor, limit))
+    }
+
+    async fn live_sessions(&self, most: u32) -> Result<u32, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT count(*) FROM (SELECT 1 FROM sessions WHERE due_at IS NOT NULL LIMIT ?1)";
+            let mut count = connection.prepare_cached(sql).within("sessions")?;
+            count.query_row([most], |row| row.get(0)).within("sessions")
         })
     }
 

@@ -31,7 +31,8 @@ pub(super) fn insert_reference(
 
 pub(super) fn insert_logout_jwt(connection: &Connection, jwt: &LogoutStatusJwt) -> rusqlite::Result<()> {
     let sql = "INSERT INTO logout_status_jwts (hash, id, grant_id, client_id, user_id, session_id, device_id, key_id, epoch, \
-               seq, issued_at, expires_at, list, idx) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+               seq, auth_time, issued_at, expires_at, list, idx) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
     let (epoch, seq) = bound(jwt.position);
     connection.prepare_cached(sql)?.execute(params![
         jwt.hash.0,
@@ -44,6 +45,7 @@ pub(super) fn insert_logout_jwt(connection: &Connection, jwt: &LogoutStatusJwt) 
         jwt.key,
         epoch,
         seq,
+        jwt.auth_time.0,
         jwt.issued_at.0,
         jwt.expires_at.0,
         jwt.slot.list,
@@ -73,6 +75,7 @@ pub(super) fn scan(connection: &Connection, id: &str, scan: &mut dyn StatusScan)
                 audiences: &audiences.read,
                 key: rest.key,
                 position: rest.position,
+                root_time: rest.root_time,
                 issued_at: rest.issued_at,
             });
         }

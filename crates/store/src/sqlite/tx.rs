@@ -1,140 +1,37 @@
 //! The one write transaction: the ledger's verbs in SQL.
 
 use rescind_ledger::{
-    AccessToken, Api, AuditHead, AuditRecord, Authentication, Client, Code, Consent, Device, Entry, ForgottenAudit,
-    Grant, Hash, HorizonFact, Initiator, LogoutStatusJwt, Mark, Position, PushedRequest, RefreshToken, Role, Script,
-    Sealed, Session, SessionClock, SettingChange, SignedHead, StatusReference, StoreError, Swept, Target, Timestamp,
-    Tx, Use, User,
+    AccessToken, Api, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Client, Code, Consent, Device,
+    Entry, ForgottenAudit, Grant, Hash, HorizonFact, Initiator, KeyedOrder, LogoutStatusJwt, PendingOrder, Position,
+    PushedRequest, RefreshToken, Role, Script, Sealed, Session, SessionClock, SettingChange, SignedHead,
+    StatusReference, StoreError, Swept, Timestamp, Tx, Use, User,
 };
-use rusqlite::{Connection, OptionalExtension, Params, Row, params};
-use serde::Serialize;
+use rusqlite::params;
 
 use super::{
     audit,
     cells::{Cells, Stored, bound},
-    fault::Within,
-    forget, mark_of,
+    forget, pending,
     reads::LIVE_SESSIONS,
     refresh_grants, scripts, status,
+    transaction::{SqliteTx, json},
 };
-
-/// A transaction that is rolled back when dropped, unless it was committed.
-///
-/// The head is kept here and written once at the end, so that an append costs two inserts.
-pub(super) struct SqliteTx<'c> {
-    connection: &'c Connection,
-    began: Mark,
-    head: Position,
-    head_before_job: Position,
-    /// Audit records that are written with the commit.
-    audit: audit::Waiting,
-    /// Why nothing more can be done. SQLite may have rolled back by itself, and what came after would stand alone.
-    poison: Option<String>,
-}
-
-impl<'c> SqliteTx<'c> {
-    pub(super) fn begin(connection: &'c Connection) -> Result<Self, StoreError> {
-        connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([])).within("transaction")?;
-        let started = Mark { head: Position::START, commits: 0 };
-        let (head, audit) = (started.head, audit::Waiting::default());
-        let mut tx = Self { connection, began: started, head, head_before_job: head, audit, poison: None };
-        tx.began = mark_of(connection)?;
-        tx.head = tx.began.head;
-        tx.head_before_job = tx.head;
-        Ok(tx)
-    }
-
-    pub(super) fn commit(mut self) -> Result<Mark, StoreError> {
-        let waiting = std::mem::take(&mut self.audit);
-        self.attempt("audit", |connection| waiting.write(connection))?;
-        if self.head != self.began.head {
-            self.write_head()?;
-        }
-        self.execute("meta", "UPDATE meta SET commits = commits + 1", [])?;
-        self.execute("transaction", "COMMIT", [])?;
-        Ok(Mark { head: self.head, commits: self.began.commits + 1 })
-    }
-
-    fn write_head(&mut self) -> Result<(), StoreError> {
-        let (epoch, seq) = bound(self.head);
-        self.execute("epochs", "UPDATE epochs SET last_seq = ?2 WHERE epoch = ?1", params![epoch, seq]).map(drop)
-    }
-
-    /// Does something with the connection, unless the transaction is beyond help; notes it if it now is.
-    fn attempt<T>(
-        &mut self,
-        table: &'static str,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
-        if let Some(why) = &self.poison {
-            return Err(StoreError::Unavailable(why.clone()));
-        }
-        let done = work(self.connection).within(table);
-        if let Err(StoreError::Unavailable(why)) = &done {
-            self.poison = Some(why.clone());
-        }
-        done
-    }
-
-    fn execute(&mut self, table: &'static str, sql: &str, params: impl Params) -> Result<usize, StoreError> {
-        self.attempt(table, |connection| connection.prepare_cached(sql)?.execute(params))
-    }
-
-    fn find<T>(
-        &mut self,
-        table: &'static str,
-        sql: &str,
-        params: impl Params,
-        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Option<T>, StoreError> {
-        self.attempt(table, |connection| connection.prepare_cached(sql)?.query_row(params, read).optional())
-    }
-
-    /// Inserts a record under its columns.
-    fn insert<T: Stored>(&mut self, sql: &str, params: impl Params) -> Result<(), StoreError> {
-        self.execute(T::TABLE, sql, params).map(drop)
-    }
-
-    /// Writes down a first use, or finds the one before.
-    ///
-    /// What is not there cannot be used for the first time: a record that was forgotten between its reading and this
-    /// moment counts as used long ago, since its uses were forgotten with it.
-    fn use_once(&mut self, table: &'static str, sql: [&str; 2], hash: &Hash, at: Timestamp) -> Result<Use, StoreError> {
-        let [note, look] = sql;
-        if self.execute(table, note, params![hash.0, at.0])? == 1 {
-            return Ok(Use::First);
-        }
-        let before = self.find(table, look, [hash.0], |row| row.get(0))?;
-        Ok(Use::Before { at: Timestamp(before.unwrap_or(0)) })
-    }
-}
-
-impl Drop for SqliteTx<'_> {
-    fn drop(&mut self) {
-        if !self.connection.is_autocommit() {
-            // Should even this fail, the next BEGIN does too, and the writer opens the store again.
-            let _ = self.connection.execute_batch("ROLLBACK");
-        }
-    }
-}
-
-fn json<T: Serialize + ?Sized>(table: &'static str, value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|why| StoreError::Corrupt { table, why: why.to_string() })
-}
 
 impl Tx for SqliteTx<'_> {
     fn begin_job(&mut self) -> Result<(), StoreError> {
-        self.head_before_job = self.head;
+        self.heads_before.push(self.head);
         self.audit.begin_job();
         self.execute("transaction", "SAVEPOINT job", []).map(drop)
     }
 
     fn keep_job(&mut self) -> Result<(), StoreError> {
+        self.heads_before.pop();
+        self.audit.keep_job();
         self.execute("transaction", "RELEASE job", []).map(drop)
     }
 
     fn undo_job(&mut self) -> Result<(), StoreError> {
-        self.head = self.head_before_job;
+        self.head = self.heads_before.pop().unwrap_or(self.head);
         self.audit.undo_job();
         self.execute("transaction", "ROLLBACK TO job", [])?;
         self.execute("transaction", "RELEASE job", []).map(drop)
@@ -152,20 +49,30 @@ impl Tx for SqliteTx<'_> {
         let (epoch, seq) = bound(entry.position);
         let (target, initiator) = (json("entries", &entry.target)?, json("entries", &entry.initiator)?);
         self.insert::<Entry>(
-            "INSERT INTO entries (epoch, seq, time, target, reason, initiator, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![epoch, seq, entry.time.0, target, entry.reason.code(), initiator, entry.note],
+            "INSERT INTO entries (epoch, seq, time, target, reason, initiator, note, issued_before) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                epoch,
+                seq,
+                entry.time.0,
+                target,
+                entry.reason.code(),
+                initiator,
+                entry.note,
+                entry.before.map(|before| before.0)
+            ],
         )?;
         self.execute("outbox", "INSERT INTO outbox (epoch, seq) VALUES (?1, ?2)", params![epoch, seq])?;
         self.head = entry.position;
         Ok(())
     }
 
-    fn find_idempotent(&mut self, initiator: &Initiator, key: &str) -> Result<Option<(Position, Target)>, StoreError> {
-        let sql = "SELECT epoch, seq, target FROM idempotency WHERE initiator = ?1 AND key = ?2";
+    fn find_idempotent(&mut self, initiator: &Initiator, key: &str) -> Result<Option<KeyedOrder>, StoreError> {
+        let sql = "SELECT epoch, seq, target, issued_before FROM idempotency WHERE initiator = ?1 AND key = ?2";
         let initiator = json("idempotency", initiator)?;
         self.find("idempotency", sql, params![initiator, key], |row| {
             let mut cells = Cells::of(row);
-            Ok((cells.position()?, cells.json()?))
+            Ok(KeyedOrder { position: cells.position()?, target: cells.json()?, before: cells.time_or_none()? })
         })
     }
 
@@ -174,8 +81,9 @@ impl Tx for SqliteTx<'_> {
         let (initiator, target) = (json("idempotency", &entry.initiator)?, json("idempotency", &entry.target)?);
         self.execute(
             "idempotency",
-            "INSERT INTO idempotency (initiator, key, epoch, seq, target, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![initiator, key, epoch, seq, target, entry.time.0],
+            "INSERT INTO idempotency (initiator, key, epoch, seq, target, issued_before, at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![initiator, key, epoch, seq, target, entry.before.map(|before| before.0), entry.time.0],
         )
         .map(drop)
     }
@@ -257,9 +165,19 @@ impl Tx for SqliteTx<'_> {
         let (epoch, seq) = bound(consent.position);
         let (scopes, audiences) = (json("consents", &consent.scopes)?, json("consents", &consent.audiences)?);
         self.insert::<Consent>(
-            "INSERT INTO consents (user_id, client_id, scopes, audiences, epoch, seq, at, expires_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            params![consent.user, consent.client, scopes, audiences, epoch, seq, consent.at.0, consent.expires_at.0],
+            "INSERT INTO consents (user_id, client_id, scopes, audiences, epoch, seq, auth_time, at, expires_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                consent.user,
+                consent.client,
+                scopes,
+                audiences,
+                epoch,
+                seq,
+                consent.auth_time.0,
+                consent.at.0,
+                consent.expires_at.0
+            ],
         )
     }
 
@@ -564,6 +482,43 @@ impl Tx for SqliteTx<'_> {
         let secs = i64::try_from(fact.secs).unwrap_or(i64::MAX);
         let sql = "INSERT INTO horizons (since, secs) VALUES (?1, ?2)";
         self.execute("horizons", sql, params![fact.since.0, secs]).map(drop)
+    }
+
+    fn find_pending(&mut self, id: &str) -> Result<Option<PendingOrder>, StoreError> {
+        self.find("pending_orders", pending::FIND, [id], |row| Cells::of(row).json())
+    }
+
+    fn find_pending_by_key(&mut self, initiator: &Initiator, key: &str) -> Result<Option<PendingOrder>, StoreError> {
+        let initiator = json("pending_orders", initiator)?;
+        self.find("pending_orders", pending::FIND_BY_KEY, params![initiator, key], |row| Cells::of(row).json())
+    }
+
+    fn put_pending(&mut self, pending: &PendingOrder) -> Result<(), StoreError> {
+        let (initiator, body) = (json("pending_orders", &pending.order.initiator)?, json("pending_orders", pending)?);
+        self.attempt("pending_orders", |connection| pending::put(connection, pending, &initiator, &body))
+    }
+
+    fn find_bulk(&mut self, id: &str) -> Result<Option<BulkJob>, StoreError> {
+        self.find("bulk_jobs", pending::FIND_BULK, [id], |row| Cells::of(row).json())
+    }
+
+    fn put_bulk(&mut self, job: &BulkJob) -> Result<(), StoreError> {
+        let body = json("bulk_jobs", job)?;
+        self.attempt("bulk_jobs", |connection| pending::put_bulk(connection, job, &body))
+    }
+
+    fn put_bulk_piece(&mut self, job: &str, place: u32, users: &[String]) -> Result<(), StoreError> {
+        let sql = "INSERT INTO bulk_pieces (job, place, users) VALUES (?1, ?2, ?3)";
+        self.execute("bulk_pieces", sql, params![job, place, json("bulk_pieces", users)?]).map(drop)
+    }
+
+    fn put_bulk_failure(&mut self, job: &str, number: u32, failure: &BulkFailure) -> Result<(), StoreError> {
+        let sql = "INSERT INTO bulk_failures (job, number, user_id, why) VALUES (?1, ?2, ?3, ?4)";
+        self.execute("bulk_failures", sql, params![job, number, failure.user, failure.why]).map(drop)
+    }
+
+    fn forget_closed(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.attempt("pending_orders", |connection| pending::forget(connection, before, limit))
     }
 
     fn open_epoch(&mut self, epoch: u32, at: Timestamp) -> Result<(), StoreError> {

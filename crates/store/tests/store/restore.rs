@@ -91,7 +91,7 @@ fn nothing_is_honoured(issued: &[Trace], dir: &DataDir, mut follower: Index) {
     let live = load(&mut store);
     let head = live.head();
     follower.follow_epoch(head.epoch, &closed(&mut store)).unwrap();
-    follower.apply(Target::Everything.fingerprint(&key()), true, head).unwrap();
+    follower.apply(Target::Everything.fingerprint(&key()), Target::Everything.cut(None), head).unwrap();
     for (number, trace) in issued.iter().enumerate() {
         assert_eq!(live.verdict(trace), Verdict::Revoked, "token {number} at the restored node");
         for side in [Side::Node, Side::Edge] {

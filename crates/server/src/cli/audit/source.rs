@@ -238,6 +238,7 @@ struct EntryAnswer {
     reason: Reason,
     initiator: Initiator,
     note: Option<String>,
+    before: Option<Timestamp>,
 }
 
 impl EntryAnswer {
@@ -249,6 +250,7 @@ impl EntryAnswer {
             reason: self.reason,
             initiator: self.initiator.clone(),
             note: self.note.clone(),
+            before: self.before,
         })
     }
 }

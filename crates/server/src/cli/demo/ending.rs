@@ -46,6 +46,8 @@ impl Order<'_> {
 
     /// Sends the order while a client keeps asking at a public endpoint.
     pub(super) async fn carry_out(&self, admin: &Admin, web: &Web, client: &Sight<'_>) -> anyhow::Result<Effect> {
+        // In a company of the greatest size an API is everybody's.
+        let preview = admin.get("/revocations/preview", self.target).await?;
         let acknowledged = OnceCell::new();
         let asked = OnceCell::new();
         let ordering = async {
@@ -53,7 +55,8 @@ impl Order<'_> {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             let target: Value = self.target.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
-            let order = json!({ "target": target, "reason": self.reason, "note": self.note });
+            let confirm = preview.pointer("/guard/confirm");
+            let order = json!({ "target": target, "reason": self.reason, "note": self.note, "confirm": confirm });
             let sent = Instant::now();
             let answer = admin.post("/revocations", &order).await?;
             let _ = acknowledged.set(Instant::now());

@@ -176,7 +176,7 @@ fn successor(app: &App, signed_in: &SignedIn) -> (SignIn, Secret) {
         expires_at: now.plus(limits.max),
         ..signed_in.record().clone()
     };
-    let authentication = authentication(app, &session.id, session.position);
+    let authentication = authentication(&session.id, session.position, now);
     (SignIn { session, authentication }, cookie)
 }
 

@@ -33,6 +33,7 @@ pub struct Leave {
     /// Its SHA-256, in base64url.
     pub id: String,
     stamp: Position,
+    issued_at: Timestamp,
     pub expires_at: Timestamp,
     /// The client that was registered with it.
     pub client: Option<String>,
@@ -47,7 +48,8 @@ impl FreshLeave {
     pub fn make(app: &App) -> Self {
         let stamp = app.live.stamp();
         let secret = Secret::form(Kind::InitialAccessToken, &random());
-        let leave = Leave { id: id(&secret.hash()), stamp, expires_at: app.now().plus(LIFE), client: None };
+        let now = app.now();
+        let leave = Leave { id: id(&secret.hash()), stamp, issued_at: now, expires_at: now.plus(LIFE), client: None };
         Self { secret, leave }
     }
 }
@@ -58,7 +60,7 @@ impl Leave {
     /// # Errors
     /// If it cannot be encrypted.
     pub fn seal(&self, app: &App) -> Result<Stored, SealError> {
-        let mut text = format!("{} {}", self.stamp, self.expires_at.0);
+        let mut text = format!("{} {} {}", self.stamp, self.issued_at.0, self.expires_at.0);
         if let Some(client) = &self.client {
             text = format!("{text} {client}");
         }
@@ -71,10 +73,11 @@ impl Leave {
     fn open(app: &App, name: &str, sealed: &Sealed) -> Option<Self> {
         let id = name.strip_prefix(PREFIX)?.to_owned();
         let plain = app.keys.unseal(name, sealed).ok()?;
-        let mut words = std::str::from_utf8(&plain).ok()?.splitn(3, ' ');
+        let mut words = std::str::from_utf8(&plain).ok()?.splitn(4, ' ');
         let stamp = words.next()?.parse().ok()?;
-        let expires_at = Timestamp(words.next()?.parse().ok()?);
-        Some(Self { id, stamp, expires_at, client: words.next().map(str::to_owned) })
+        let mut time = || Some(Timestamp(words.next()?.parse().ok()?));
+        let (issued_at, expires_at) = (time()?, time()?);
+        Some(Self { id, stamp, issued_at, expires_at, client: words.next().map(str::to_owned) })
     }
 
     /// The same, used up for a client.
@@ -86,7 +89,7 @@ impl Leave {
     /// Its lineage. Like every credential it has a position, so that what ends everything, a restore among it, ends it too.
     #[must_use]
     pub fn trace(&self, app: &App) -> Trace {
-        Lineage::at(self.stamp).trace(app.live.key())
+        Lineage::at(self.stamp, self.issued_at.0).trace(app.live.key())
     }
 
     /// Whether it has been ended.

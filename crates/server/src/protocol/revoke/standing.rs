@@ -64,6 +64,7 @@ mod tests {
             user: None,
             scope: String::new(),
             position: rescind_ledger::Position::START,
+            root_time: Timestamp(0),
             expires_at: Timestamp::MAX,
         }
     }

@@ -14,6 +14,7 @@ fn with_history() -> World {
         world.host.run_with(&["revoke", "token"], &token.token).succeeded();
     }
     world.host.json(&["revoke", "user", "bob", "--note", "left, \"for good\"\u{85}"]);
+    world.host.json(&["revoke", "client", "desk", "--before", "2026-01-31T12:00:00Z"]);
     world.host.json(&["settings", "set", "statusListTtl", "5"]);
     world
 }

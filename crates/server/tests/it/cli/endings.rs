@@ -123,7 +123,7 @@ fn every_kind_of_revocation_ends_what_it_names_and_nothing_else() {
             "{line}: the same order"
         );
 
-        let entry = world.host.json(&["revocations", "show", ended["position"].as_str().unwrap()]);
+        let entry = world.host.json(&["revocation", "show", ended["position"].as_str().unwrap()]);
         let shown = (&entry["target"], &entry["reason"], &entry["note"]);
         assert_eq!(shown, (&target, &json!("policy"), &json!(note)), "{line}");
         let dead = held.iter().filter(|one| !world.host.is_alive(&one.token)).map(|one| one.name);
@@ -134,6 +134,29 @@ fn every_kind_of_revocation_ends_what_it_names_and_nothing_else() {
             "{line}: as many as the preview has counted"
         );
     }
-    let listed = world.host.json(&["revocations", "list"]);
+    let listed = world.host.json(&["revocation", "list"]);
     assert_eq!(listed["items"].as_array().unwrap().len(), ENDINGS.len(), "one entry for each order");
+}
+
+#[test]
+fn a_revocation_before_a_time_ends_the_older_tokens_alone_and_its_time_is_shown() {
+    let mut world = World::new();
+    let old = world.issue();
+    let now = jiff::Timestamp::now();
+    let next = jiff::Timestamp::from_second(now.as_second() + 1).unwrap();
+    std::thread::sleep(now.duration_until(next).unsigned_abs());
+    let (young, time) = (world.issue(), next.to_string());
+    let line = ["revoke", "client", "robot", "--before", &time];
+    let preview = world.host.json(&[&line[..], &["--preview"]].concat());
+    let ended = world.host.json(&line);
+    assert_eq!((&preview["access_tokens"], &preview["position"]), (&json!(2), &ended["position"]));
+    assert_eq!((&preview["before"], &ended["before"]), (&json!(next.as_millisecond()), &preview["before"]));
+    let dead = |held: &[Held]| held.iter().filter(|one| !world.host.is_alive(&one.token)).count();
+    assert_eq!((dead(&old), dead(&young)), (2, 0));
+    let shown = world.host.run(&["revocations", "list"]).succeeded().stdout();
+    assert!(shown.contains(&time), "{shown}");
+    let explained = world.host.run_with(&["explain"], &old[4].token).succeeded().stdout();
+    assert!(explained.contains("before") && explained.contains(&time), "{explained}");
+    let refused = world.host.run(&["revoke", "client", "robot", "--before", "yesterday"]);
+    assert!(refused.stderr().contains("`before` is a time"), "{}", refused.stderr());
 }

@@ -8,7 +8,7 @@ use super::{claims, fetch, id, slot, token, unpack, verified};
 use crate::house::{House, subject, text};
 
 /// Whether a token was INVALID at a moment.
-async fn was_invalid(house: &House, jwt: &str, at: i64) -> bool {
+pub(crate) async fn was_invalid(house: &House, jwt: &str, at: i64) -> bool {
     let (uri, index) = slot(jwt);
     let fetched = fetch(house, &format!("{uri}?time={at}"), &[]).await;
     assert_eq!(fetched.status, StatusCode::OK, "{}", fetched.body);

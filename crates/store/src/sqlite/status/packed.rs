@@ -3,14 +3,15 @@
 
 use rescind_ledger::{Position, StatusNames, StatusReference, Timestamp};
 
-/// Bytes before the texts: epoch, number, moment of issue, each with its low byte first.
-const FIXED: usize = 4 + 8 + 8;
+/// Bytes before the texts: epoch, number, root time, moment of issue, each with its low byte first.
+const FIXED: usize = 4 + 8 + 8 + 8;
 
 /// Packs everything but the slot and the expiry; `audiences` as JSON. `None` if a name is too long to be one.
 pub(super) fn pack(reference: &StatusReference, audiences: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(256);
     bytes.extend_from_slice(&reference.position.epoch.to_le_bytes());
     bytes.extend_from_slice(&reference.position.seq.to_le_bytes());
+    bytes.extend_from_slice(&reference.root_time.0.to_le_bytes());
     bytes.extend_from_slice(&reference.issued_at.0.to_le_bytes());
     for text in [
         Some(reference.token.as_str()),
@@ -43,6 +44,7 @@ pub(super) struct Rest<'a> {
     pub(super) audiences: &'a str,
     pub(super) key: Option<&'a str>,
     pub(super) position: Position,
+    pub(super) root_time: Timestamp,
     pub(super) issued_at: Timestamp,
 }
 
@@ -65,11 +67,13 @@ impl<'a> Unpacked<'a> {
     pub(super) fn rest(mut self) -> Option<Rest<'a>> {
         let (epoch, fixed) = self.fixed.split_first_chunk()?;
         let (seq, fixed) = fixed.split_first_chunk()?;
+        let (root_time, fixed) = fixed.split_first_chunk()?;
         Some(Rest {
             client: self.rest.next()??,
             audiences: self.rest.next()??,
             key: self.rest.next()?,
             position: Position { epoch: u32::from_le_bytes(*epoch), seq: u64::from_le_bytes(*seq) },
+            root_time: Timestamp(i64::from_le_bytes(*root_time)),
             issued_at: Timestamp(i64::from_le_bytes(*fixed.first_chunk()?)),
         })
     }
@@ -108,6 +112,7 @@ mod tests {
             audiences: Vec::new(),
             key: None,
             position: Position { epoch: u32::MAX, seq: 7 },
+            root_time: Timestamp(i64::MIN),
             issued_at: Timestamp(-1),
             expires_at: Timestamp(0),
         }
@@ -121,6 +126,7 @@ mod tests {
         let rest = unpacked.rest().unwrap();
         assert_eq!((rest.client, rest.audiences, rest.key), ("c", "[]", None));
         assert_eq!((rest.position, rest.issued_at), (reference("t").position, Timestamp(-1)));
+        assert_eq!(rest.root_time, Timestamp(i64::MIN));
     }
 
     #[test]

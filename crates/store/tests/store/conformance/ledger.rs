@@ -1,6 +1,6 @@
 //! Entries, epochs, transactions and jobs.
 
-use rescind_ledger::{Entry, Initiator, Position, Reads, Reason, StoreError, Target};
+use rescind_ledger::{Entry, Initiator, KeyedOrder, Position, Reads, Reason, StoreError, Target};
 
 use super::{
     Backend,
@@ -31,7 +31,9 @@ pub(crate) fn entries_come_back_as_they_were_appended<B: Backend>() {
     for (seq, target) in (1..).zip(targets) {
         let reason = Reason::ALL[usize::try_from(seq).unwrap()];
         let initiator = Initiator::Source(text("mdm"));
-        written.push(Entry { reason, initiator, note: Some(format!("note\n{seq}")), ..entry(position(seq), target) });
+        let before = target.is_living().then(|| at(i64::try_from(seq).unwrap() - 3));
+        let note = Some(format!("note\n{seq}"));
+        written.push(Entry { reason, initiator, note, before, ..entry(position(seq), target) });
     }
     let mark = backend.write(|tx| written.iter().for_each(|entry| tx.append(entry).unwrap()));
     assert_eq!(mark.head, position(4));
@@ -192,13 +194,19 @@ pub(crate) fn epochs_go_up_and_survive_reopening<B: Backend>() {
 pub(crate) fn an_idempotency_key_finds_its_order<B: Backend>() {
     let mut backend = B::fresh();
     let entry = nth_entry(1);
+    let conditioned = Entry { before: Some(at(-5)), ..self::entry(position(2), Target::Everything) };
     backend.write(|tx| {
-        tx.append(&entry).unwrap();
-        tx.remember_idempotent(&entry, "k").unwrap();
+        for (entry, key) in [(&entry, "k"), (&conditioned, "before")] {
+            tx.append(entry).unwrap();
+            tx.remember_idempotent(entry, key).unwrap();
+        }
     });
     let mut find =
         |initiator: &Initiator, key: &str| backend.try_write(|tx| tx.find_idempotent(initiator, key)).unwrap();
-    assert_eq!(find(&entry.initiator, "k"), Some((entry.position, entry.target.clone())));
+    for (entry, key) in [(&entry, "k"), (&conditioned, "before")] {
+        let Entry { position, target, before, .. } = entry.clone();
+        assert_eq!(find(&entry.initiator, key), Some(KeyedOrder { position, target, before }));
+    }
     assert_eq!(find(&entry.initiator, "K"), None);
     assert_eq!(find(&Initiator::Client("local".to_owned()), "k"), None, "another's key is another key");
     let again = backend.try_write(|tx| tx.remember_idempotent(&entry, "k"));

@@ -5,6 +5,7 @@ pub(crate) mod configuration;
 pub(crate) mod forgetting;
 pub(crate) mod ledger;
 pub(crate) mod listing;
+pub(crate) mod pending;
 pub(crate) mod records;
 pub(crate) mod samples;
 pub(crate) mod scripts;
@@ -131,6 +132,14 @@ macro_rules! conformance {
             every_member_of_a_filter_narrows,
             a_listing_can_leave_out_what_has_expired,
             a_cursor_of_nobodys_is_refused,
+        ]);
+        $crate::conformance::conformance!($backend, pending: [
+            pending_orders_are_found_by_id_by_key_and_by_time,
+            a_key_stands_for_one_pending_order,
+            a_bulk_job_keeps_its_list_its_progress_and_its_failures,
+            only_what_was_over_before_a_moment_is_forgotten,
+            a_part_of_a_job_is_undone_by_itself,
+            live_sessions_are_counted_as_far_as_asked,
         ]);
         $crate::conformance::conformance!($backend, records: [
             every_record_comes_back_as_it_was,

@@ -26,6 +26,7 @@ pub(crate) fn entry(position: Position, target: Target) -> Entry {
         reason: Reason::UserRequest,
         initiator: Initiator::Administrator("local".to_owned()),
         note: None,
+        before: None,
     }
 }
 
@@ -172,6 +173,7 @@ pub(crate) fn consent(secs: i64) -> Consent {
         scopes: vec!["openid".to_owned()],
         audiences: vec!["https://a.example".to_owned()],
         position: position(7),
+        auth_time: at(secs - 1),
         at: at(secs),
         expires_at: at(1000),
     }

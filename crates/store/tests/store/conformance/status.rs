@@ -23,6 +23,7 @@ fn reference(list: &str, index: u32) -> StatusReference {
         audiences: (0..index % 3).map(|number| format!("https://{number}.example/\"quoted\"")).collect(),
         key: (!index.is_multiple_of(7)).then(|| "k".to_owned()),
         position: position(index.into()),
+        root_time: at(50 - i64::from(index)),
         issued_at: at(100 + i64::from(index)),
         expires_at: at(500),
     }
@@ -54,6 +55,7 @@ impl StatusScan for Even {
             audiences: view.audiences.to_vec(),
             key: own(view.key),
             position: view.position,
+            root_time: view.root_time,
             issued_at: view.issued_at,
             expires_at: at(500),
         });
@@ -138,6 +140,7 @@ pub(crate) fn a_logout_status_jwt_is_found_by_its_hash_and_by_its_id<B: Backend>
         device: Some("d".to_owned()),
         key: "k".to_owned(),
         position: position(7),
+        auth_time: at(90),
         issued_at: at(100),
         expires_at: at(expires),
         slot: StatusSlot { list: "l".to_owned(), index: 9 },
@@ -155,6 +158,7 @@ pub(crate) fn a_logout_status_jwt_is_found_by_its_hash_and_by_its_id<B: Backend>
         user: Some("u".to_owned()),
         scope: String::new(),
         position: position(7),
+        root_time: at(90),
         expires_at: at(500),
     };
     let by_hash = |backend: &B, name: &str| wait(backend.reads().find_owner(&hash(name), None)).unwrap();
@@ -165,7 +169,8 @@ pub(crate) fn a_logout_status_jwt_is_found_by_its_hash_and_by_its_id<B: Backend>
     let token = access_token("three", &grant("g"));
     backend.write(|tx| tx.insert_access_token(&token).unwrap());
     let (scope, position, expires_at) = ("openid read".to_owned(), token.position, token.expires_at);
-    assert_eq!(by_id(&backend, "three"), Some(CredentialOwner { scope, position, expires_at, ..owner }));
+    let root_time = token.root_time();
+    assert_eq!(by_id(&backend, "three"), Some(CredentialOwner { scope, position, root_time, expires_at, ..owner }));
     backend.try_write(|tx| tx.forget(Position { epoch: 0, seq: 0 }, at(500), 10)).unwrap();
     assert_eq!(by_hash(&backend, "one"), None);
     assert!(by_hash(&backend, "two").is_some());
