@@ -10,42 +10,97 @@ use super::{
     visit::{Fields, Visit, link, segment, user_name},
 };
 
-/// Every kind of target with the members that it takes, as the admin API has them.
-const KINDS: [(&str, &[&str]); 13] = [
-    ("token", &["token"]),
-    ("grant", &["grant"]),
-    ("session", &["session"]),
-    ("key", &["key"]),
-    ("device", &["device"]),
-    ("user", &["user"]),
-    ("client", &["client"]),
-    ("api", &["api"]),
-    ("everything", &[]),
-    ("user_client", &["user", "client"]),
-    ("user_api", &["user", "api"]),
-    ("client_api", &["client", "api"]),
-    ("device_client", &["device", "client"]),
+/// A kind of target: the members that it takes, as the admin API has them, and what is said of it before and behind their names.
+struct Kind {
+    name: &'static str,
+    takes: &'static [&'static str],
+    who: &'static str,
+    then: &'static str,
+}
+
+const fn kind(name: &'static str, takes: &'static [&'static str], who: &'static str, then: &'static str) -> Kind {
+    Kind { name, takes, who, then }
+}
+
+static KINDS: [Kind; 13] = [
+    kind(
+        "token",
+        &["token"],
+        "This one access token",
+        "stops working at once, wherever its state is asked for. The rest of the grant goes on.",
+    ),
+    kind(
+        "grant",
+        &["grant"],
+        "This access token and its refresh token",
+        "stop working. The application has to send the user through sign-in again.",
+    ),
+    kind(
+        "session",
+        &["session"],
+        "This session",
+        "ends, and with it every token that depends on it. The user has to sign in again in that browser.",
+    ),
+    kind("key", &["key"], "Every token signed with the key", "stops working. A fresh key signs from now on."),
+    kind(
+        "device",
+        &["device"],
+        "Everything issued on the device",
+        "stops working. Whoever uses it has to sign in again.",
+    ),
+    kind(
+        "user",
+        &["user"],
+        "Every session and token of",
+        "stops working, in every application. Userinfo and refresh are refused at once, and the user has to sign in again.",
+    ),
+    kind(
+        "client",
+        &["client"],
+        "Every token issued to the application",
+        "stops working, for all users. Each of them has to sign in to it again.",
+    ),
+    kind(
+        "api",
+        &["api"],
+        "Every token for the API",
+        "stops working there, for all users and applications. Access to other APIs goes on.",
+    ),
+    kind(
+        "everything",
+        &[],
+        "Everything that was ever issued",
+        "stops working: every session, token and grant of every user, yours included.",
+    ),
+    kind(
+        "user_client",
+        &["user", "client"],
+        "What the application got for the user",
+        "stops working. The user's other applications go on.",
+    ),
+    kind("user_api", &["user", "api"], "The user's access to the API", "stops working. Other APIs go on."),
+    kind("client_api", &["client", "api"], "The application's access to the API", "stops working, for all users."),
+    kind("device_client", &["device", "client"], "What the application got on the device", "stops working."),
 ];
 
 /// A target as the admin API takes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Aim {
-    pub(super) kind: &'static str,
-    pub(super) members: Vec<(&'static str, String)>,
+    kind: &'static Kind,
+    members: Vec<(&'static str, String)>,
 }
 
 impl Aim {
     /// What a query or a form names.
     pub(super) fn read(fields: &Fields) -> Result<Self, Trouble> {
         let asked = fields.find("kind").ok_or(Trouble::NotFound)?;
-        let (kind, takes) = KINDS.iter().find(|(kind, _)| *kind == asked).ok_or(Trouble::NotFound)?;
+        let kind = KINDS.iter().find(|kind| kind.name == asked).ok_or(Trouble::NotFound)?;
         let member = |name: &&'static str| Some((*name, fields.find(name)?.to_owned()));
-        let members: Option<Vec<_>> = takes.iter().map(member).collect();
+        let members: Option<Vec<_>> = kind.takes.iter().map(member).collect();
         Ok(Self { kind, members: members.ok_or(Trouble::NotFound)? })
     }
 
     pub(super) fn json(&self) -> Value {
-        let mut target = json!({ "kind": self.kind });
+        let mut target = json!({ "kind": self.kind.name });
         for (name, value) in &self.members {
             target[*name] = json!(value);
         }
@@ -55,100 +110,27 @@ impl Aim {
     /// As parameters of a query.
     pub(super) fn parameters(&self) -> Vec<(&'static str, &str)> {
         let members = self.members.iter().map(|(name, value)| (*name, value.as_str()));
-        [("kind", self.kind)].into_iter().chain(members).collect()
-    }
-
-    fn member(&self, name: &str) -> &str {
-        self.members.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+        [("kind", self.kind.name)].into_iter().chain(members).collect()
     }
 
     /// Finds out what the members are called.
     pub(super) async fn describe(&self, visit: &Visit) -> Result<Said, Trouble> {
-        let mut called = HashMap::new();
+        let mut called = Vec::new();
         for (name, value) in &self.members {
             let id = segment(value);
             let found = match *name {
-                "user" => Some(user_name(&visit.load(&format!("/users/{id}")).await?)),
-                "client" => Some(visit.load(&format!("/clients/{id}")).await?.text("name")),
-                "api" => visit.find(&link("/apis", &[("audience", value)])).await?.map(|api| api.text("name")),
-                "device" => Some(visit.load(&format!("/devices/{id}")).await?.text("name")),
-                _ => None,
+                "user" => user_name(&visit.load(&format!("/users/{id}")).await?),
+                "client" => visit.load(&format!("/clients/{id}")).await?.text("name"),
+                // The server itself is an audience, too, without being registered.
+                "api" => visit.find(&link("/apis", &[("audience", value)])).await?.unwrap_or_default().text("name"),
+                "device" => visit.load(&format!("/devices/{id}")).await?.text("name"),
+                "key" => value.clone(),
+                // An id says nothing to anybody.
+                _ => continue,
             };
-            called.insert(*name, found.filter(|text| !text.trim().is_empty()).unwrap_or_else(|| value.clone()));
+            called.push(if found.trim().is_empty() { value.clone() } else { found });
         }
-        let name = |member: &str| called.get(member).cloned().unwrap_or_default();
-        Ok(self.said(&name))
-    }
-
-    fn said(&self, name: &dyn Fn(&str) -> String) -> Said {
-        let (who, what, then) = match self.kind {
-            "token" => (
-                "This one access token",
-                String::new(),
-                "stops working at once, wherever its state is asked for. The rest of the grant goes on.",
-            ),
-            "grant" => (
-                "What the application got",
-                String::new(),
-                "stops working: this access token and its refresh token. The application has to send the user through sign-in again.",
-            ),
-            "session" => (
-                "This session",
-                String::new(),
-                "ends, and with it every token that depends on it. The user has to sign in again in that browser.",
-            ),
-            "key" => (
-                "Every token signed with the key",
-                self.member("key").to_owned(),
-                "stops working. A fresh key signs from now on.",
-            ),
-            "device" => (
-                "Everything issued on the device",
-                name("device"),
-                "stops working. Whoever uses it has to sign in again.",
-            ),
-            "user" => (
-                "Every session and token of",
-                name("user"),
-                "stops working, in every application. Userinfo and refresh are refused at once, and the user has to sign in again.",
-            ),
-            "client" => (
-                "Every token issued to the application",
-                name("client"),
-                "stops working, for all users. Each of them has to sign in to it again.",
-            ),
-            "api" => (
-                "Every token for the API",
-                name("api"),
-                "stops working there, for all users and applications. Access to other APIs goes on.",
-            ),
-            "everything" => (
-                "Everything that was ever issued",
-                String::new(),
-                "stops working: every session, token and grant of every user, yours included.",
-            ),
-            "user_client" => (
-                "What the application got for this user",
-                format!("{} · {}", name("client"), name("user")),
-                "stops working. The user's other applications go on.",
-            ),
-            "user_api" => (
-                "This user's access to the API",
-                format!("{} · {}", name("user"), name("api")),
-                "stops working. Other APIs go on.",
-            ),
-            "client_api" => (
-                "This application's access to the API",
-                format!("{} · {}", name("client"), name("api")),
-                "stops working, for all users.",
-            ),
-            _ => (
-                "What the application got on this device",
-                format!("{} · {}", name("client"), name("device")),
-                "stops working.",
-            ),
-        };
-        Said { who, what, then }
+        Ok(Said { who: self.kind.who, what: called.join(" · "), then: self.kind.then })
     }
 }
 
@@ -230,8 +212,8 @@ mod tests {
 
     #[test]
     fn a_target_with_a_member_missing_is_none() {
-        let read = |query: &str| Aim::read(&Fields::parse(query.as_bytes()));
-        assert_eq!(read("kind=user&user=u_1&client=c").unwrap().json(), json!({ "kind": "user", "user": "u_1" }));
+        let read = |query: &str| Aim::read(&Fields::parse(query.as_bytes())).map(|aim| aim.json());
+        assert_eq!(read("kind=user&user=u_1&client=c"), Ok(json!({ "kind": "user", "user": "u_1" })));
         for wrong in ["", "kind=user", "kind=user&user=", "kind=planet&user=x", "kind=user_client&user=x"] {
             assert_eq!(read(wrong), Err(Trouble::NotFound), "{wrong}");
         }

@@ -199,26 +199,35 @@ async fn a_user_without_a_role_is_told_so_and_how_to_get_one() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_viewer_sees_and_is_refused_what_changes_or_ends_anything() -> Result<()> {
+async fn each_role_does_what_it_may_and_is_refused_the_rest() -> Result<()> {
     let server = Server::start().await?;
     let ada = user_id(&server, USER_NAME).await?;
-    let mut viewer = Browser::with_scopes(&server, &["rescind:read"]).await?;
-    let page = viewer.get("/users").await?;
-    assert_eq!(page.status, 200);
-    let csrf = page.field("csrf")?;
-    let before = entries(&server).await?;
-    let target = [("csrf", csrf.as_str()), ("kind", "user"), ("user", ada.as_str())];
-    for path in [
-        "/revoke".to_owned(),
-        format!("/users/{ada}/enabled"),
-        format!("/users/{ada}/role"),
-        "/settings/statusListTtl".to_owned(),
-    ] {
-        let refused = viewer.post(&path, &target).await?;
-        assert_eq!(refused.status, 403, "{path}: {}", refused.html);
-        assert!(refused.html.contains("Your role does not allow this"), "{path}: {}", refused.html);
+    for (role, may_revoke, may_write) in
+        [("viewer", false, false), ("revoker", true, false), ("administrator", true, true)]
+    {
+        let own = add_user(&server, role, json!(role)).await?;
+        let mut somebody = Browser::stranger(&server);
+        somebody.signs_in("", role).await?;
+        let page = somebody.get("/users").await?;
+        assert_eq!(page.status, 200, "{role}");
+        assert_eq!(
+            page.html.contains(">Revoke<"),
+            may_revoke,
+            "{role} is offered what is refused, or the other way round"
+        );
+        assert_eq!(page.html.contains("Add a user"), may_write, "{role}");
+        let csrf = somebody.get("/new-user").await?.field("csrf")?;
+        let target = [("csrf", csrf.as_str()), ("kind", "user"), ("user", ada.as_str()), ("enabled", "true")];
+        let before = entries(&server).await?;
+        let revoked = somebody.post("/revoke", &target).await?;
+        assert_eq!(revoked.status, if may_revoke { 303 } else { 403 }, "{role}: {}", revoked.html);
+        assert_eq!(entries(&server).await?, before + usize::from(may_revoke), "{role}");
+        for path in [format!("/users/{ada}/enabled"), format!("/users/{ada}/role"), format!("/users/{own}/role")] {
+            let written = somebody.post(&path, &target).await?;
+            assert_eq!(written.status, if may_write { 303 } else { 403 }, "{role} {path}: {}", written.html);
+            assert_eq!(written.html.contains("Your role does not allow this"), !may_write, "{role} {path}");
+        }
     }
-    assert_eq!(entries(&server).await?, before);
     Ok(())
 }
 
