@@ -5,7 +5,8 @@ use std::{sync::Arc, thread, time::Duration};
 use anyhow::bail;
 use rescind_check::FingerprintKey;
 use rescind_ledger::{
-    Door, Initiator, Lane, LedgerError, Live, Queue, Reads, Settings, Startup, Store, Target, Ticket, Timestamp, Writer,
+    Client, ClientChange, Door, Initiator, Lane, LedgerError, Live, Queue, Reads, Settings, Startup, Store, Target,
+    Ticket, Timestamp, Writer,
 };
 use rescind_store::{DataDir, FileMarker, Lock, MarkerState, Sqlite, SqliteReads, inspect_marker};
 use zeroize::Zeroizing;
@@ -14,6 +15,7 @@ use crate::{
     audit::{Refused, heads::Turn},
     clock::{Clock, random},
     config::{Config, Lifetimes},
+    console,
     deliveries::Deliveries,
     egress::Egress,
     keys::Keys,
@@ -98,6 +100,7 @@ impl Opened {
             horizon: Some(config.lifetimes.overlaid(&live.settings()).horizon())
                 .filter(|now| horizons.last().map(|fact| fact.secs) != Some(now.as_secs())),
             secrets: fresh_secrets,
+            console: console_client(&live, &config.issuer, now),
         };
         facts.state(&queue, &mut writer, now)?;
         let telemetry = Telemetry::default();
@@ -158,6 +161,16 @@ struct Facts {
     issuer: Option<String>,
     horizon: Option<Duration>,
     secrets: Vec<crate::keys::Written>,
+    /// The console is a client like any other, but that it comes with the server.
+    console: Option<ClientChange>,
+}
+
+/// The console's client, unless it is there as it should be. Whether it is enabled is for administrators to say.
+fn console_client(live: &Live, issuer: &str, now: Timestamp) -> Option<ClientChange> {
+    let wanted = console::client(issuer, now);
+    let Some(known) = live.client(console::CLIENT_ID) else { return Some(ClientChange::Put(Box::new(wanted))) };
+    let kept = Client { enabled: known.enabled, created_at: known.created_at, ..wanted };
+    (*known != kept).then(|| ClientChange::Put(Box::new(kept)))
 }
 
 impl Facts {
@@ -172,6 +185,9 @@ impl Facts {
             }
             if self.issuer.is_some() {
                 door.state_issuer(self.issuer.as_deref())?;
+            }
+            if let Some(console) = &self.console {
+                door.change_client(console, &App::system("console"))?;
             }
             Ok(())
         });

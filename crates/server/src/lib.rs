@@ -2,12 +2,14 @@
 
 pub mod admin;
 pub mod app;
+pub mod assets;
 pub mod audit;
 pub mod background;
 mod body;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod deliveries;
 pub mod egress;
 pub mod endpoint;
@@ -35,5 +37,7 @@ use std::sync::Arc;
 /// Every route that is served to the world.
 pub fn router(app: &Arc<app::App>) -> axum::Router {
     let described = endpoint::router(openapi::ENDPOINTS, app.config.issuer_path());
-    protocol::router(app).merge(admin::router(app)).merge(described.with_state(app.clone()))
+    let (protocol, admin) = (protocol::router(app), admin::router(app));
+    let console = console::router(app, &protocol, &admin);
+    protocol.merge(admin).merge(console).merge(described.with_state(app.clone()))
 }

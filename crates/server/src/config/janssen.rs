@@ -9,12 +9,13 @@ pub struct JanssenPrefix(String);
 /// What is at the root whatever the issuer's path. A prefix below it would look as if it belonged there.
 const AT_ROOT: [&str; 4] = [".well-known", "healthz", "metrics", "readyz"];
 /// The first segments of what is below the issuer's path.
-const BELOW_ISSUER: [&str; 21] = [
+const BELOW_ISSUER: [&str; 22] = [
     "account",
     "admin",
     "assets",
     "authorize",
     "consent",
+    "console",
     "global-token-revocation",
     "introspect",
     "jwks",

@@ -4,7 +4,6 @@
 //! `Origin: null` even to its own site (Fetch, "`Origin` header"): handlers rely on `csrf`, never on `Origin`.
 
 mod account;
-mod assets;
 mod receipt;
 #[cfg(test)]
 mod tests;
@@ -15,11 +14,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use url::{Host, Url};
 
+use crate::assets;
+
 pub use account::{
     Account, AccountEnd, AccountEnded, Closing, Moment, NewPassword, OwnApplication, OwnSession, PasswordSet,
     Permission,
 };
-pub use assets::assets;
 pub use receipt::{ReceiptPage, ToldReceiver, WrittenMoment};
 
 /// Whose pages these are.

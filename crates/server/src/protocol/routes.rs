@@ -13,7 +13,7 @@ use crate::{
     protocol::{
         account, authorize, consent, cors, discovery, end_session, global_token_revocation, health, introspect,
         mount::{Mount, Place},
-        pages, par, receipt, register, revoke, revoke_session, session_api, sign_in, status_list, token, userinfo,
+        par, receipt, register, revoke, revoke_session, session_api, sign_in, status_list, token, userinfo,
     },
     runtime_log,
 };
@@ -109,7 +109,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
     endpoint!(Get Issuer "/assets/{name}", METADATA, Nobody, assets,
     "A file that the pages load.", |it| {
         let it = it.place("name", text(), "Its name.").such_as("rescind.css");
-        it.answers(200, "text/css", text()).answers(200, "image/svg+xml", text()).gives_nothing(404)
+        it.answers(200, "text/css", text()).answers(200, "image/svg+xml", text()).answers(200, "text/javascript", text()).gives_nothing(404)
     }),
     endpoint!(Get Root "/healthz", OPERATION, Nobody, health::alive,
         "The process runs.", |it| it.gives_text(200)),
@@ -147,5 +147,5 @@ pub fn endpoints_for_janssen(prefix: &JanssenPrefix) -> impl Iterator<Item = (St
 }
 
 async fn assets(axum::extract::Path(name): axum::extract::Path<String>) -> axum::response::Response {
-    pages::assets(&name)
+    crate::assets::answer(&name)
 }

@@ -2,6 +2,7 @@
 
 mod application;
 mod clients;
+mod console;
 mod openapi;
 mod others_access;
 mod parts;

@@ -21,6 +21,7 @@ mod browsing;
 mod certificates;
 mod client_authentication;
 mod codes;
+mod console;
 mod devices;
 mod discovery;
 mod endings;

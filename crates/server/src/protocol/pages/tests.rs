@@ -277,17 +277,17 @@ fn what_a_page_links_is_served_for_long_and_a_stale_name_is_not() {
     let linked: Vec<&str> = with[0].split("\"/id/assets/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     assert_eq!(linked.len(), 3);
     for name in linked {
-        let answer = assets(name);
+        let answer = assets::answer(name);
         assert_eq!(answer.status(), StatusCode::OK, "{name}");
         assert_eq!(answer.headers()[header::CACHE_CONTROL], "public, max-age=31536000, immutable");
         let hash = name.split('.').nth(1).unwrap();
         assert_eq!(answer.headers()[header::ETAG], format!("\"{hash}\""));
     }
     for name in ["rescind.css", "rescind.0000000000000000.css"] {
-        assert_eq!(assets(name).headers()[header::CACHE_CONTROL], "no-cache");
+        assert_eq!(assets::answer(name).headers()[header::CACHE_CONTROL], "no-cache");
     }
     for name in ["", "missing.css", "../Cargo.toml", "..", "a.b.c.d"] {
-        assert_eq!(assets(name).status(), StatusCode::NOT_FOUND, "{name}");
+        assert_eq!(assets::answer(name).status(), StatusCode::NOT_FOUND, "{name}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The files that the pages load: the stylesheet and the logo, built into the program.
+//! The files that pages load (stylesheets, scripts, the logo), built into the program.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 struct Assets;
 
 /// The file name with the hash of the content in it: `rescind.css` → `rescind.1f….css`.
-pub(super) fn versioned(name: &str) -> String {
+#[must_use]
+pub fn versioned(name: &str) -> String {
     match Assets::get(name).zip(name.rsplit_once('.')) {
         Some((file, (stem, kind))) => format!("{stem}.{}.{kind}", version(&file)),
         None => name.to_owned(),
@@ -24,7 +25,8 @@ fn version(file: &rust_embed::EmbeddedFile) -> String {
 ///
 /// Only a name that carries the hash of what is served may be kept for long: while nodes of two versions stand side by
 /// side, one may be asked for the other's file.
-pub fn assets(name: &str) -> Response {
+#[must_use]
+pub fn answer(name: &str) -> Response {
     let (plain, asked) = without_version(name);
     let Some((file, media_type)) = Assets::get(&plain).zip(media_type(&plain)) else {
         return StatusCode::NOT_FOUND.into_response();
@@ -55,6 +57,7 @@ fn without_version(name: &str) -> (String, Option<&str>) {
 
 fn media_type(name: &str) -> Option<&'static str> {
     match name.rsplit_once('.')?.1 {
+        "js" => Some("text/javascript; charset=utf-8"),
         "css" => Some("text/css; charset=utf-8"),
         "svg" => Some("image/svg+xml"),
         _ => None,
