@@ -17,6 +17,7 @@ pub mod master_key;
 pub mod openapi;
 pub mod origin;
 pub mod pace;
+pub mod password;
 pub mod peer;
 pub mod places;
 pub mod protocol;
@@ -24,15 +25,17 @@ pub mod records;
 pub mod runtime_log;
 pub mod scripts;
 pub mod serve;
+pub mod sources;
 pub mod status_lists;
 pub mod telemetry;
 pub mod tls;
 pub mod touch;
+pub mod user_name;
 
 use std::sync::Arc;
 
 /// Every route that is served to the world.
 pub fn router(app: &Arc<app::App>) -> axum::Router {
     let described = endpoint::router(openapi::ENDPOINTS, app.config.issuer_path());
-    protocol::router(app).merge(admin::router(app)).merge(described.with_state(app.clone()))
+    protocol::router(app).merge(admin::router(app)).merge(sources::router(app)).merge(described.with_state(app.clone()))
 }

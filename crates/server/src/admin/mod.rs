@@ -15,6 +15,7 @@ pub mod problem;
 mod registration_tokens;
 mod revocations;
 mod routes;
+mod scim_tokens;
 mod scripts;
 mod sessions;
 mod settings;
