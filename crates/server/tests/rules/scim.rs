@@ -394,6 +394,8 @@ async fn lists_are_paged_and_sorted_and_their_totals_are_true() {
         );
         assert_eq!(answer["itemsPerPage"], json!(expected.len()));
     }
+    let everything = entra.done("POST", "/.search", &json!({})).await;
+    assert_eq!(everything["totalResults"], 5);
     let search = json!({ "schemas": ["…"], "filter": "displayName pr", "sortBy": "userName", "count": 1, "attributes": ["userName"] });
     let found = entra.done("POST", "/Users/.search", &search).await;
     assert_eq!((names(&found), &found["totalResults"]), (vec!["carol".to_owned()], &json!(3)));
@@ -450,4 +452,26 @@ async fn a_body_that_cannot_be_read_changes_nothing() {
     let request = request.header(header::CONTENT_TYPE, "text/plain").body(Body::from("{\"userName\":\"x\"}")).unwrap();
     assert_eq!(house.send(request).await.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert_eq!(house.app.records.store.count_users(9).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_scim_token_is_good_for_nothing_else() {
+    let house = House::open().await;
+    let entra = Directory::of(&house).await;
+    for (method, path) in [
+        ("GET", "/admin/v1/status"),
+        ("POST", "/admin/v1/revocations"),
+        ("GET", "/userinfo"),
+        ("POST", "/revoke_session"),
+    ] {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header(header::AUTHORIZATION, format!("Bearer {}", entra.token));
+        let answer = house.send(request.body(Body::empty()).unwrap()).await;
+        assert!(
+            [StatusCode::UNAUTHORIZED, StatusCode::BAD_REQUEST].contains(&answer.status()),
+            "{path}: {}",
+            answer.status()
+        );
+    }
+    assert!(!house.is_active("web", &entra.token).await);
 }

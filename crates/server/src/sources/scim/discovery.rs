@@ -129,7 +129,11 @@ fn attributes() -> Value {
     set(&mut emails, "multiValued", json!(true));
     let mut kind = text("type", "Always `work`.");
     set(&mut kind, "canonicalValues", json!(["work"]));
-    let primary = attribute("primary", "boolean", "Always true.");
+    let mut primary = attribute("primary", "boolean", "Always true.");
+    // They may be sent, and say which address is kept.
+    for part in [&mut kind, &mut primary] {
+        set(part, "mutability", json!("readOnly"));
+    }
     set(&mut emails, "subAttributes", json!([text("value", "The address."), kind, primary]));
     json!([
         user_name,

@@ -40,6 +40,8 @@ pub static ENDPOINTS: &[Endpoint] = &[
     endpoint!(Get Issuer "/scim/v2/Users", SCIM, Provisioning, list::list, "Finds users.", describe::list),
     endpoint!(Post Issuer "/scim/v2/Users/.search", SCIM, Provisioning, list::search,
         "Finds users; what to look for is in the body.", describe::search),
+    endpoint!(Post Issuer "/scim/v2/.search", SCIM, Provisioning, list::search,
+        "Finds resources of every kind: there are users.", describe::search),
     endpoint!(Get Issuer "/scim/v2/Users/{id}", SCIM, Provisioning, users::read, "Shows a user.", describe::one),
     endpoint!(Put Issuer "/scim/v2/Users/{id}", SCIM, Provisioning, users::replace,
         "Replaces a user; disabling, renaming or a new password ends access.", describe::replace),
