@@ -48,19 +48,11 @@ impl Tx for SqliteTx<'_> {
         }
         let (epoch, seq) = bound(entry.position);
         let (target, initiator) = (json("entries", &entry.target)?, json("entries", &entry.initiator)?);
+        let before = entry.before.map(|before| before.0);
         self.insert::<Entry>(
             "INSERT INTO entries (epoch, seq, time, target, reason, initiator, note, issued_before) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            params![
-                epoch,
-                seq,
-                entry.time.0,
-                target,
-                entry.reason.code(),
-                initiator,
-                entry.note,
-                entry.before.map(|before| before.0)
-            ],
+            params![epoch, seq, entry.time.0, target, entry.reason.code(), initiator, entry.note, before],
         )?;
         self.execute("outbox", "INSERT INTO outbox (epoch, seq) VALUES (?1, ?2)", params![epoch, seq])?;
         self.head = entry.position;
