@@ -123,17 +123,19 @@ impl Model<'_> {
                 assert_eq!(status, if known { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND });
                 self.endings += usize::from(known);
             }
-            Step::Find { name: wanted } => {
-                for filter in [
-                    format!("userName eq \"{}\"", name(*wanted).to_uppercase()),
-                    format!("userName co \"{}\" and not (active eq null)", name(*wanted)),
-                ] {
-                    let found = self.directory.find(&filter).await;
-                    let expected = self.accounts.iter().find(|(_, account)| account.name == *wanted);
-                    assert_eq!(found["totalResults"], json!(usize::from(expected.is_some())), "{filter}");
-                    assert_eq!(found["Resources"][0]["id"].as_str(), expected.map(|(id, _)| id.as_str()));
-                }
-            }
+            Step::Find { name: wanted } => self.find(*wanted).await,
+        }
+    }
+
+    async fn find(&self, wanted: usize) {
+        for filter in [
+            format!("userName eq \"{}\"", name(wanted).to_uppercase()),
+            format!("userName co \"{}\" and not (active eq null)", name(wanted)),
+        ] {
+            let found = self.directory.find(&filter).await;
+            let expected = self.accounts.iter().find(|(_, account)| account.name == wanted);
+            assert_eq!(found["totalResults"], json!(usize::from(expected.is_some())), "{filter}");
+            assert_eq!(found["Resources"][0]["id"].as_str(), expected.map(|(id, _)| id.as_str()));
         }
     }
 

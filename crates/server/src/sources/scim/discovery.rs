@@ -46,7 +46,7 @@ pub(super) async fn service_provider(State(app): State<Arc<App>>, request: Reque
 
 /// `GET /ResourceTypes`.
 pub(super) async fn resource_types(State(app): State<Arc<App>>, request: Request) -> Response {
-    answered(app, request, |call| async move { listed(&call, resource_type(&call)) }).await
+    answered(app, request, |call| async move { listed(&call, &resource_type(&call)) }).await
 }
 
 /// `GET /ResourceTypes/{id}`.
@@ -55,17 +55,17 @@ pub(super) async fn resource_type_of(
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
-    answered(app, request, |call| async move { one(&id, "User", resource_type(&call)) }).await
+    answered(app, request, |call| async move { one(&id, "User", &resource_type(&call)) }).await
 }
 
 /// `GET /Schemas`.
 pub(super) async fn schemas(State(app): State<Arc<App>>, request: Request) -> Response {
-    answered(app, request, |call| async move { listed(&call, schema(&call)) }).await
+    answered(app, request, |call| async move { listed(&call, &schema(&call)) }).await
 }
 
 /// `GET /Schemas/{id}`.
 pub(super) async fn schema_of(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Response {
-    answered(app, request, |call| async move { one(&id, USER, schema(&call)) }).await
+    answered(app, request, |call| async move { one(&id, USER, &schema(&call)) }).await
 }
 
 fn meta(call: &Call, kind: &str, path: &str) -> Value {
@@ -73,7 +73,7 @@ fn meta(call: &Call, kind: &str, path: &str) -> Value {
 }
 
 /// There is one of each kind. A filter here is forbidden (RFC 7644 section 4).
-fn listed(call: &Call, only: Value) -> Result<Response, ScimError> {
+fn listed(call: &Call, only: &Value) -> Result<Response, ScimError> {
     if call.find("filter").is_some() {
         return Err(ScimError::forbidden("this list takes no filter"));
     }
@@ -87,8 +87,8 @@ fn listed(call: &Call, only: Value) -> Result<Response, ScimError> {
     Ok(answer(StatusCode::OK, &body))
 }
 
-fn one(id: &str, known: &str, value: Value) -> Result<Response, ScimError> {
-    if id == known { Ok(answer(StatusCode::OK, &value)) } else { Err(ScimError::not_found(id)) }
+fn one(id: &str, known: &str, value: &Value) -> Result<Response, ScimError> {
+    if id == known { Ok(answer(StatusCode::OK, value)) } else { Err(ScimError::not_found(id)) }
 }
 
 fn resource_type(call: &Call) -> Value {

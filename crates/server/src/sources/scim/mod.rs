@@ -63,12 +63,8 @@ pub static ENDPOINTS: &[Endpoint] = &[
 
 /// The router of these endpoints; what is not among them is refused in the same form.
 pub fn router(app: &Arc<App>) -> Router {
-    let issuer_path = app.config.issuer_path();
-    let mut router = endpoint::router(ENDPOINTS, issuer_path).method_not_allowed_fallback(wrong_method);
-    for rest in ["", "/", "/{*rest}"] {
-        router = router.route(&format!("{issuer_path}{BASE}{rest}"), any(nothing));
-    }
-    router.with_state(app.clone())
+    let router = endpoint::router_below(ENDPOINTS, app.config.issuer_path(), BASE, &any(nothing));
+    router.method_not_allowed_fallback(wrong_method).with_state(app.clone())
 }
 
 async fn nothing(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -76,6 +72,7 @@ async fn nothing(State(app): State<Arc<App>>, request: Request) -> Response {
     answered(app, request, |_| async move { Err(ScimError::not_found(&path)) }).await
 }
 
-async fn wrong_method(State(app): State<Arc<App>>, request: Request) -> Response {
-    answered(app, request, |_| async { Err(ScimError::wrong_method()) }).await
+/// Which methods there are anybody may read in the description.
+async fn wrong_method() -> ScimError {
+    ScimError::wrong_method()
 }

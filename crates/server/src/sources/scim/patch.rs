@@ -162,7 +162,7 @@ impl Change {
         let known = resource.entry("name").or_insert_with(|| Value::Object(Map::new()));
         let Value::Object(parts) = known else { return Err(ScimError::invalid_value("name is an object")) };
         match (&self.path.attribute.part, &self.value) {
-            (Some(part), _) if self.removes() => drop(parts.retain(|known, _| !known.eq_ignore_ascii_case(part))),
+            (Some(part), _) if self.removes() => parts.retain(|known, _| !known.eq_ignore_ascii_case(part)),
             (Some(part), value) => put(parts, part, single(value)),
             (None, _) if self.removes() => parts.clear(),
             (None, value) => match only(value.clone()) {
