@@ -40,7 +40,7 @@ pub(crate) fn what_is_expanded_waits_until_it_is_complete<B: Backend>() {
 
 pub(crate) fn the_oldest_in_the_outbox_says_since_when_records_are_needed<B: Backend>() {
     let mut backend = B::fresh();
-    let mut oldest = |backend: &mut B| backend.try_write(|tx| tx.oldest_in_outbox()).unwrap();
+    let oldest = |backend: &mut B| backend.try_write(|tx| tx.oldest_in_outbox()).unwrap();
     assert_eq!(oldest(&mut backend), None);
     append(&mut backend, 1..=3);
     backend.write(|tx| tx.complete_outbox(position(1)).unwrap());
@@ -76,10 +76,9 @@ pub(crate) fn there_is_one_delivery_of_an_entry_to_a_receiver<B: Backend>() {
     let first = delivery(1, "a");
     let again = Delivery { made_at: at(99), ..first.clone() };
     backend.write(|tx| {
-        [&first, &again, &delivery(1, "b"), &delivery(2, "a")]
-            .map(|it| tx.insert_delivery(it).unwrap())
-            .iter()
-            .for_each(drop)
+        for one in [&first, &again, &delivery(1, "b"), &delivery(2, "a")] {
+            tx.insert_delivery(one).unwrap();
+        }
     });
     assert_eq!(wait(backend.reads().deliveries_of(position(1))).unwrap(), [first, delivery(1, "b")]);
     assert_eq!(wait(backend.reads().deliveries_of(position(3))).unwrap(), []);
