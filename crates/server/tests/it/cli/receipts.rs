@@ -62,8 +62,8 @@ fn revocations_are_listed_by_what_is_asked_and_there_are_no_receivers() {
         listed["items"].as_array().unwrap().iter().map(position_of).collect::<Vec<_>>()
     };
     assert_eq!(listed(&[]), [second.clone(), first.clone()]);
-    assert_eq!(listed(&["--kind", "client"]), [first.clone()]);
-    assert_eq!(listed(&["--reason", "other"]), [second.clone()]);
+    assert_eq!(listed(&["--kind", "client"]), [first.as_str()]);
+    assert_eq!(listed(&["--reason", "other"]), [second.as_str()]);
     assert_eq!(listed(&["--initiator", "local", "--since", "2020-01-01T00:00:00Z", "--limit", "1"]), [second]);
     assert_eq!(listed(&["--until", "2020-01-01T00:00:00Z"]), [""; 0]);
     assert_eq!(host.json(&["receivers", "list"])["items"], json!([]));
