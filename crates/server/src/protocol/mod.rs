@@ -45,4 +45,4 @@ pub mod user_attribute;
 pub mod userinfo;
 
 pub use crate::password;
-pub use routes::{ENDPOINTS, endpoints_for_janssen, router};
+pub use routes::{ENDPOINTS, endpoints_for_janssen, local_router, router};
