@@ -78,7 +78,7 @@ impl Person {
     }
 
     /// What the person writes into a form.
-    fn filled(&self, form: &Form) -> Vec<(String, String)> {
+    pub(crate) fn filled(&self, form: &Form) -> Vec<(String, String)> {
         let field = |control: &crate::page::Control| {
             let name = control.find("name")?;
             let value = match name {

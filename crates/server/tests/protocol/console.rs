@@ -8,7 +8,7 @@ use url::Url;
 use crate::{
     application::Application,
     page::main_form,
-    person::{Person, filled},
+    person::Person,
     server::{PASSWORD, Server, USER_NAME},
 };
 
@@ -102,7 +102,7 @@ impl<'a> Browser<'a> {
             }
             let form = main_form(&answer.html).with_context(|| answer.html.clone())?;
             url = url.join(form.attributes.find("action").unwrap_or_default())?;
-            let mut typed = filled(&form);
+            let mut typed = self.person.filled(&form);
             typed.iter_mut().filter(|(field, _)| field == "username").for_each(|(_, value)| name.clone_into(value));
             fields = Some(typed);
         }
