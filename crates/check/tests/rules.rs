@@ -295,12 +295,28 @@ fn rule_6_conditioned_entries_that_one_covers_take_no_memory_and_forgetting_give
     assert_eq!([condition(ALICE, 10), condition(ALICE, 30), condition(ALICE, 30), condition(ALICE, 20)], [1, 1, 1, 2]);
     assert_eq!(condition(TargetRef::Everything, 5), 3);
     index.raise_floor(at("1-3"));
+    let reasons = index.matching(&Lineage { root_time: 5, ..alice(at("1-0")) }, &key);
+    assert_eq!(reasons, [(ALICE, at("1-4"))], "the one with the latest time is forgotten, swept or not");
     assert_eq!(verdict(&index, Lineage { root_time: 19, ..alice(at("1-3")) }), Verdict::Revoked);
     assert_eq!(verdict(&index, Lineage { root_time: 20, ..alice(at("1-3")) }), Verdict::NotRevoked);
     index.forget_below(at("1-3"));
     assert_eq!((index.conditioned(), index.bytes() > Index::new().bytes()), (2, true));
     index.forget_below(at("1-5"));
     assert_eq!((index.conditioned(), index.bytes()), (0, Index::new().bytes()));
+}
+
+#[test]
+fn entries_outside_the_index_end_nothing_that_was_stamped_after_them_either() {
+    let key = FingerprintKey::new(KEY);
+    let ends = |cut: Cut, stamp: &str| {
+        let effect = Effect::of(cut, at("1-3"));
+        let trace = Lineage { root_time: 9, ..alice(at(stamp)) }.trace(&key);
+        trace.is_ended_among(|target| (target == ALICE.fingerprint(&key)).then_some(&effect))
+    };
+    for cut in [ALICE.cut(None), ALICE.cut(Some(10))] {
+        assert_eq!((ends(cut, "1-2"), ends(cut, "1-3")), (true, false), "{cut:?}");
+    }
+    assert!(!ends(ALICE.cut(Some(9)), "1-2"));
 }
 
 #[test]

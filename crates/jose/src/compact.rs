@@ -31,7 +31,11 @@ pub(crate) struct Compact<'a> {
 
 impl<'a> Compact<'a> {
     pub(crate) fn parse(token: &'a str) -> Result<Self, JoseError> {
-        if token.len() > MAX_TOKEN_BYTES {
+        Self::parse_within(token, MAX_TOKEN_BYTES)
+    }
+
+    pub(crate) fn parse_within(token: &'a str, most: usize) -> Result<Self, JoseError> {
+        if token.len() > most {
             return Err(JoseError::TooLong);
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(JoseError::Malformed)?;

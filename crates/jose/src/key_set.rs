@@ -78,7 +78,7 @@ impl KeySet {
     /// Verifies a token of ours: kind, key, algorithm (the key's, whatever the header claims) and signature. Reads no
     /// clock: the caller looks at `exp` and `nbf`.
     pub fn verify<T: DeserializeOwned>(&self, token: &str, kind: Kind) -> Result<Verified<T>, JoseError> {
-        let compact = Compact::parse(token)?;
+        let compact = Compact::parse_within(token, kind.max_bytes())?;
         if compact.header.typ.as_deref() != Some(kind.typ()) {
             return Err(JoseError::WrongKind);
         }

@@ -37,6 +37,11 @@ impl Kind {
         Self::AuditHead,
     ];
 
+    /// The longest token of this kind that is looked at. A receipt names every client and receiver, and is checked by people.
+    pub fn max_bytes(self) -> usize {
+        if self == Self::Receipt { 8 * 1024 * 1024 } else { crate::MAX_TOKEN_BYTES }
+    }
+
     /// The `typ` of the header, without `application/`.
     pub fn typ(self) -> &'static str {
         match self {

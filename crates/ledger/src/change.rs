@@ -107,7 +107,7 @@ impl Door<'_> {
         Ok(self.tx.delete_secret(name)?)
     }
 
-    /// Notes that everything up to a position was told to whoever had to hear of it.
+    /// Notes that everything up to a position was counted and is on its way to whoever has to hear of it.
     pub fn complete_outbox(&mut self, through: crate::Position) -> Result<(), LedgerError> {
         Ok(self.tx.complete_outbox(through)?)
     }

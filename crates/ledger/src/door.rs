@@ -159,6 +159,11 @@ impl<'a> Door<'a> {
         }
     }
 
+    /// The last entry, those of this transaction included.
+    pub(crate) fn head(&self) -> Position {
+        self.head
+    }
+
     /// The verdict, entries not yet committed included.
     fn verdict(&self, trace: &Trace) -> Verdict {
         let hit = trace.is_ended_among(|target| self.ended.get(&target));

@@ -33,11 +33,17 @@ pub struct Sweep {
     pub limit: u32,
 }
 
+/// How long forgetting waits for records to be counted. Counting that takes longer finds fewer, and says so.
+pub const COUNTED_WITHIN: Duration = Duration::from_hours(6);
+
 impl Door<'_> {
     /// Removes what can never be honoured again, and raises the floor to the newest entry beyond the horizon.
     pub fn sweep(&mut self, sweep: Sweep) -> Result<Swept, LedgerError> {
         let floor = self.tx.newest_entry_before(self.now.minus(sweep.horizon))?;
-        let swept = self.tx.forget(floor.unwrap_or(Position { epoch: 0, seq: 0 }), self.now, sweep.limit)?;
+        // What an entry has ended is counted from the records, which have to be there until then.
+        let waits = self.tx.oldest_in_outbox()?.unwrap_or(self.now).max(self.now.minus(COUNTED_WITHIN)).min(self.now);
+        let floor_or_none = floor.unwrap_or(Position { epoch: 0, seq: 0 });
+        let swept = self.tx.forget(floor_or_none, self.now, waits, sweep.limit)?;
         self.note_pending(swept.pending);
         if let Some(floor) = floor {
             self.raise_floor(floor);

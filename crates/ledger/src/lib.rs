@@ -10,10 +10,13 @@ mod bulk;
 mod change;
 mod change_script;
 mod configuration;
+mod delivery;
 mod door;
+mod effect;
 mod entry;
 mod forget;
 mod guard;
+mod identity;
 mod issue;
 mod lifecycle;
 mod live;
@@ -32,6 +35,7 @@ mod session_view;
 mod sessions;
 mod settings;
 mod status;
+mod tally;
 mod target;
 mod time;
 mod token_limit;
@@ -45,10 +49,13 @@ pub use bulk::{BulkAction, BulkFailure, BulkJob, BulkState, NewBulkJob};
 pub use change::{ClientChange, restricts_api, restricts_client};
 pub use change_script::ScriptChange;
 pub use configuration::{Configuration, ConfigurationChange};
+pub use delivery::{Attempt, Delivery, DeliveryState, Expanded, Outcome, Standing, backoff};
 pub use door::{Door, Ended};
+pub use effect::{Done, Effect, effects_of};
 pub use entry::Entry;
-pub use forget::{HorizonFact, Sweep, horizon_in_force};
+pub use forget::{COUNTED_WITHIN, HorizonFact, Sweep, horizon_in_force};
 pub use guard::{Extent, Guard, Need, phrase};
+pub use identity::Identity;
 pub use issue::{Minted, SignIn, TimedOut};
 pub use lifecycle::{LifecycleRule, OwnPassword, PasswordChanged, UserChange};
 pub use live::{Live, Startup};
@@ -56,7 +63,8 @@ pub use order::{Initiator, Order, Reason, UnknownReason, check_condition};
 pub use origin::Origin;
 pub use pending::{Approval, Next, PendingOrder, PendingState, PendingStep, Placed, Placement};
 pub use port::{
-    CredentialOwner, Filter, ForgottenAudit, KeyedOrder, Mark, Marker, Page, Reads, Store, StoreError, Swept, Tx, Use,
+    CredentialOwner, EntryFilter, Filter, ForgottenAudit, KeyedOrder, Mark, Marker, Page, Reads, Store, StoreError,
+    Swept, Tx, Use,
 };
 pub use records::{
     AccessToken, Api, Authentication, Client, ClientAuthMethod, Code, Consent, Device, Grant, PushedRequest,
@@ -74,6 +82,7 @@ pub use settings::{Definition, Feature, Form, NewSetting, ScriptFailure, Setting
 pub use status::{
     LogoutStatusJwt, Reach, StatusList, StatusNames, StatusReference, StatusScan, StatusSlot, StatusView,
 };
+pub use tally::{EndedBy, Tally};
 pub use target::{Target, UnknownTarget};
 pub use time::Timestamp;
 pub use token_view::TokenView;

@@ -2,7 +2,8 @@
 //! and its entry are one transaction (DESIGN rule 4), whatever path it came by.
 
 use crate::{
-    ConfigurationChange, Door, Ended, Initiator, LedgerError, Order, Reason, Role, Settings, SignIn, Target, User,
+    ConfigurationChange, Door, Ended, Identity, Initiator, LedgerError, Order, Reason, Role, Settings, SignIn, Target,
+    User,
 };
 
 /// What is to be different about a user.
@@ -131,13 +132,19 @@ impl Door<'_> {
         let settings = self.settings();
         let apply = |rule: &LifecycleRule| rule.applies(&before, &after) && rule.is_on(&settings);
         let rules: Vec<_> = LifecycleRule::ALL.into_iter().filter(apply).collect();
-        self.end_by(&rules, id, initiator)
+        let ended = self.end_by(&rules, id, initiator)?;
+        if Identity::from(&before) != Identity::from(&after) {
+            self.keep_identity(&before, self.head())?;
+        }
+        Ok(ended)
     }
 
     /// Removes a user and ends everything they hold. Ids are never reused, so nothing of theirs comes back.
     pub fn delete_user(&mut self, id: &str, initiator: &Initiator) -> Result<Ended, LedgerError> {
-        self.tx.find_user(id)?.ok_or(LedgerError::Refused("there is no such user"))?;
+        let user = self.tx.find_user(id)?.ok_or(LedgerError::Refused("there is no such user"))?;
         let ended = self.end_by(&[LifecycleRule::UserDeleted], id, initiator)?;
+        // Receivers may hear of it only later, and know the user by these names.
+        self.keep_identity(&user, self.head())?;
         self.tx.delete_user(id)?;
         self.change(ConfigurationChange::User { user: id.to_owned(), enabled: true, role: None });
         ended.ok_or(LedgerError::Refused("there is no such user"))

@@ -5,10 +5,13 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use rescind_check::{FingerprintKey, Index, Position, SHARDS, Side, Trace, Verdict, stamp};
 
-use crate::{Api, Client, Configuration, ConfigurationChange, Entry, Role, Settings, Store, StoreError, Target};
+use crate::{
+    Api, Client, Configuration, ConfigurationChange, Done, Entry, Role, Settings, Store, StoreError, Target,
+    effect::Effects,
+};
 
 /// The state a node answers from. Only the writer changes it, after a commit and before the acknowledgement.
 pub struct Live {
@@ -16,6 +19,7 @@ pub struct Live {
     key: FingerprintKey,
     state: RwLock<State>,
     pending: AtomicU64,
+    effects: Mutex<Effects>,
 }
 
 struct State {
@@ -43,7 +47,7 @@ impl Startup<'_> {
         configuration.position = index.head();
         let pending = AtomicU64::new(store.pending_requests()?);
         let state = RwLock::new(State { index, configuration });
-        Ok(Live { issuer: self.issuer.to_owned(), key: self.key, state, pending })
+        Ok(Live { issuer: self.issuer.to_owned(), key: self.key, state, pending, effects: Mutex::default() })
     }
 }
 
@@ -135,6 +139,22 @@ impl Live {
     /// Takes over how many there are as of a committed batch.
     pub(crate) fn note_pending(&self, pending: u64) {
         self.pending.store(pending, Ordering::Relaxed);
+    }
+
+    /// When the entries from `first` to `last` took effect, as far as that is remembered.
+    #[must_use]
+    pub fn effects_between(&self, first: Position, last: Position) -> Vec<Done> {
+        self.effects.lock().between(first, last)
+    }
+
+    /// What took effect up to here is written down.
+    pub fn forget_effects(&self, through: Position) {
+        self.effects.lock().forget_through(through);
+    }
+
+    /// Where it is remembered when batches took effect, until that is written down.
+    pub(crate) fn effects(&self) -> MutexGuard<'_, Effects> {
+        self.effects.lock()
     }
 
     /// Takes over one committed batch. The configuration goes first and both move under one lock, so that nobody can

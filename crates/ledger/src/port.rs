@@ -6,10 +6,10 @@ use std::future::Future;
 use rescind_check::Position;
 
 use crate::{
-    AccessToken, Api, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Client, Code, Configuration,
-    Consent, Device, Entry, Grant, Hash, HorizonFact, Initiator, LogoutStatusJwt, PendingOrder, PushedRequest,
-    RefreshToken, Script, ScriptVersion, Sealed, Session, SettingChange, SignedHead, StatusList, StatusReference,
-    StatusScan, Target, Timestamp, User,
+    AccessToken, Api, Attempt, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Client, Code,
+    Configuration, Consent, Delivery, Device, Effect, Entry, Grant, Hash, HorizonFact, Identity, Initiator,
+    LogoutStatusJwt, PendingOrder, PushedRequest, Reason, RefreshToken, Script, ScriptVersion, Sealed, Session,
+    SettingChange, SignedHead, Standing, StatusList, StatusReference, StatusScan, Tally, Target, Timestamp, User,
 };
 
 /// Why a store could not do what it was asked.
@@ -139,10 +139,34 @@ pub trait Tx {
     /// The position of the newest entry made before `time`, if there is one.
     fn newest_entry_before(&mut self, time: Timestamp) -> Result<Option<Position>, StoreError>;
     /// Removes what can never be honoured again: at most `limit` rows of each kind, so that others get their turn. A session
-    /// stays until it is settled, and a status list as a whole until its last token has expired.
-    fn forget(&mut self, floor: Position, now: Timestamp, limit: u32) -> Result<Swept, StoreError>;
+    /// stays until it is settled, and a status list as a whole until its last token has expired. Sessions, grants and access
+    /// tokens that were alive at `counted_from` are still to be counted and stay as well; so does an entry that waits in the
+    /// outbox or has a delivery pending. With an entry go its deliveries, its tally and the names of its moment.
+    fn forget(
+        &mut self,
+        floor: Position,
+        now: Timestamp,
+        counted_from: Timestamp,
+        limit: u32,
+    ) -> Result<Swept, StoreError>;
+    /// When the first entry was made that is still in the outbox.
+    fn oldest_in_outbox(&mut self) -> Result<Option<Timestamp>, StoreError>;
     /// Outbox rows that nobody waits for any more.
     fn complete_outbox(&mut self, through: Position) -> Result<(), StoreError>;
+
+    /// Outbox rows up to here are expanded into deliveries; they stay until they are complete.
+    fn expanded_through(&mut self, through: Position) -> Result<(), StoreError>;
+    /// Keeps when a stretch of entries took effect.
+    fn put_effect(&mut self, effect: &Effect) -> Result<(), StoreError>;
+    /// Adds a delivery, unless there is one of that entry to that receiver.
+    fn insert_delivery(&mut self, delivery: &Delivery) -> Result<(), StoreError>;
+    fn find_delivery(&mut self, position: Position, receiver: &str) -> Result<Option<Delivery>, StoreError>;
+    /// Writes down an attempt, and what has become of its delivery.
+    fn put_attempt(&mut self, delivery: &Delivery, attempt: &Attempt) -> Result<(), StoreError>;
+    /// Keeps what an entry has ended.
+    fn put_tally(&mut self, position: Position, tally: &Tally) -> Result<(), StoreError>;
+    /// Keeps what a user was called up to a position. What was kept for that position before holds.
+    fn keep_identity(&mut self, user: &str, through: Position, identity: &Identity) -> Result<(), StoreError>;
 }
 
 /// What a round of forgetting audit records removed.
@@ -218,6 +242,20 @@ pub struct KeyedOrder {
     pub position: Position,
     pub target: Target,
     pub before: Option<Timestamp>,
+}
+
+/// Which entries a listing is about. Every `Some` narrows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EntryFilter {
+    /// The kind of target, as entries have it.
+    pub kind: Option<&'static str>,
+    pub reason: Option<Reason>,
+    /// The initiator's id.
+    pub initiator: Option<String>,
+    /// Not made before this moment.
+    pub since: Option<Timestamp>,
+    /// Made before this moment.
+    pub until: Option<Timestamp>,
 }
 
 /// Whose a credential is.
@@ -330,6 +368,17 @@ pub trait Reads: Clone + Send + Sync + 'static {
         before: Option<Position>,
         limit: u32,
     ) -> impl Future<Output = Result<Vec<Entry>, StoreError>> + Send;
+    /// The entries after a position, oldest first.
+    fn entries_after(&self, after: Position, limit: u32)
+    -> impl Future<Output = Result<Vec<Entry>, StoreError>> + Send;
+    /// The newest entries that pass a filter, before a position if one is given. Only so many are looked at; where to go on
+    /// is then said, even if few passed or none.
+    fn entries_listed(
+        &self,
+        filter: &EntryFilter,
+        before: Option<Position>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Page<Entry>, StoreError>> + Send;
     /// Audit records after a number, oldest first.
     fn audit_after(&self, seq: u64, limit: u32) -> impl Future<Output = Result<Vec<AuditRecord>, StoreError>> + Send;
     /// Audit records before a number, if one is given, newest first.
@@ -387,6 +436,35 @@ pub trait Reads: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Page<BulkFailure>, StoreError>> + Send;
     /// How many sessions are not noted as ended, counted up to `most`.
     fn live_sessions(&self, most: u32) -> impl Future<Output = Result<u32, StoreError>> + Send;
+    /// Outbox positions that are not yet expanded, oldest first.
+    fn unexpanded(&self, limit: u32) -> impl Future<Output = Result<Vec<Position>, StoreError>> + Send;
+    /// When the entry at a position took effect, if that is written down.
+    fn find_effect(&self, position: Position) -> impl Future<Output = Result<Option<Effect>, StoreError>> + Send;
+    /// What the entry at a position has ended, once it is counted.
+    fn find_tally(&self, position: Position) -> impl Future<Output = Result<Option<Tally>, StoreError>> + Send;
+    /// The deliveries of an entry, by receiver.
+    fn deliveries_of(&self, position: Position) -> impl Future<Output = Result<Vec<Delivery>, StoreError>> + Send;
+    /// The attempts at a delivery, the first one first.
+    fn attempts_at(
+        &self,
+        position: Position,
+        receiver: &str,
+    ) -> impl Future<Output = Result<Vec<Attempt>, StoreError>> + Send;
+    /// A receiver's pending deliveries whose next attempt is due, the longest due first.
+    fn due_deliveries(
+        &self,
+        receiver: &str,
+        now: Timestamp,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Delivery>, StoreError>> + Send;
+    /// Every receiver that ever had a delivery which is still kept, by name.
+    fn standings(&self) -> impl Future<Output = Result<Vec<Standing>, StoreError>> + Send;
+    /// What a user was called when the entry at a position was made.
+    fn find_identity(
+        &self,
+        user: &str,
+        position: Position,
+    ) -> impl Future<Output = Result<Option<Identity>, StoreError>> + Send;
     /// Every version of a script that was ever stored, the newest first.
     fn script_versions(&self, name: &str) -> impl Future<Output = Result<Vec<ScriptVersion>, StoreError>> + Send;
     /// A status list, until it is forgotten.

@@ -75,6 +75,23 @@ impl Target {
         self.as_ref().cut(before.map(|before| before.0))
     }
 
+    /// The word for its kind, as entries have it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        self.as_ref().kind()
+    }
+
+    /// The id of the user whom it is about, if that is one of this issuer's.
+    #[must_use]
+    pub fn user(&self, ours: &str) -> Option<&str> {
+        match self {
+            Self::Subject { issuer, subject }
+            | Self::SubjectClient { issuer, subject, .. }
+            | Self::SubjectAudience { issuer, subject, .. } => (issuer == ours).then_some(subject),
+            _ => None,
+        }
+    }
+
     /// Its place in the index.
     #[must_use]
     pub fn fingerprint(&self, key: &FingerprintKey) -> Fingerprint {

@@ -12,7 +12,7 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use crate::{Door, Live, Marker, Origin, Store, StoreError, Timestamp, door::Written};
+use crate::{Done, Door, Effect, Live, Marker, Origin, Store, StoreError, Timestamp, door::Written};
 
 /// Why the ledger did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -286,6 +286,8 @@ pub struct Turn {
     jobs: Vec<Box<dyn Job>>,
     written: Written,
     fate: Result<(), String>,
+    /// When it was begun and when it was durable.
+    moments: (Timestamp, Timestamp),
 }
 
 impl Turn {
@@ -312,11 +314,11 @@ impl Writer {
         Self { store, marker, live, queue, broken: false }
     }
 
-    /// Does one round of work.
-    pub fn turn(&mut self, now: Timestamp) {
+    /// Does one round of work, and notes when each step of it was done.
+    pub fn turn(&mut self, clock: &dyn Fn() -> Timestamp) {
         let mut turn = self.begin(Step::ORDER);
         while turn.next_step().is_some() {
-            self.step(&mut turn, now);
+            self.step(&mut turn, clock);
         }
     }
 
@@ -324,14 +326,25 @@ impl Writer {
     #[must_use]
     pub fn begin(&self, order: [Step; 3]) -> Turn {
         let fate = Err("nothing was committed yet".to_owned());
-        Turn { steps: order.into_iter(), jobs: self.queue.take(), written: Written::default(), fate }
+        let (jobs, moments) = (self.queue.take(), (Timestamp::default(), Timestamp::default()));
+        Turn { steps: order.into_iter(), jobs, written: Written::default(), fate, moments }
     }
 
     /// Takes the next step of a turn, if there is one.
-    pub fn step(&mut self, turn: &mut Turn, now: Timestamp) {
+    pub fn step(&mut self, turn: &mut Turn, clock: &dyn Fn() -> Timestamp) {
         match turn.steps.next() {
-            Some(Step::Commit) => self.commit(turn, now),
-            Some(Step::Apply) => self.apply(turn),
+            Some(Step::Commit) => {
+                let begun_at = clock();
+                self.commit(turn, begun_at);
+                turn.moments = (begun_at, clock());
+            }
+            Some(Step::Apply) => {
+                // Held over both: who sees the entries in force finds the moment as well.
+                let live = self.live.clone();
+                let mut effects = live.effects();
+                self.apply(turn);
+                effects.extend(effect_of(turn, clock));
+            }
             Some(Step::Acknowledge) => self.acknowledge(turn),
             None => {}
         }
@@ -404,6 +417,14 @@ impl Writer {
         self.broken = false;
         Ok(())
     }
+}
+
+/// What a recovery has put in force instead is not noted: nobody knows since when it is durable.
+fn effect_of(turn: &Turn, clock: &dyn Fn() -> Timestamp) -> Option<Done> {
+    let entries = turn.fate.is_ok().then_some(&turn.written.entries)?;
+    let (first, last) = (entries.first()?.position, entries.last()?.position);
+    let (begun_at, durable_at) = turn.moments;
+    Some(Done { effect: Effect { first, last, durable_at, applied_at: clock(), at_latest: false }, begun_at })
 }
 
 #[cfg(test)]

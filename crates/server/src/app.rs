@@ -16,6 +16,7 @@ use crate::{
     clock::{Clock, random},
     config::{Config, Lifetimes},
     console,
+    deliveries::Deliveries,
     egress::Egress,
     keys::Keys,
     master_key, openapi, origin,
@@ -54,6 +55,7 @@ pub struct App {
     /// Where scripts are run.
     pub scripts: Arc<Workshop>,
     pub telemetry: Telemetry,
+    pub deliveries: Deliveries,
     pub runtime_log: RuntimeLog,
     pub places: Places,
     pub openapi: openapi::Cached,
@@ -114,6 +116,7 @@ impl Opened {
             audit_heads: Turn::default(),
             scripts: Arc::default(),
             telemetry,
+            deliveries: Deliveries::new(&live, now),
             runtime_log,
             places: Places::open(config.geoip_database.as_deref())?,
             openapi: openapi::Cached::default(),
@@ -137,7 +140,7 @@ impl Opened {
         let (queue, clock) = (CloseAtEnd(app.queue.clone()), app.clock.clone());
         let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || {
             while queue.0.wait() {
-                writer.turn(clock.now());
+                writer.turn(&|| clock.now());
             }
         })?;
         Ok((app, thread))
@@ -188,7 +191,7 @@ impl Facts {
             }
             Ok(())
         });
-        writer.turn(now);
+        writer.turn(&|| now);
         Ok(ticket.wait()?)
     }
 }

@@ -16,7 +16,6 @@ use crate::{
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// The most rows of a kind that one transaction of a sweep removes, so that requests need not wait for it.
 const SWEEP_ROWS: u32 = 1000;
-const DISPATCH_EVERY: Duration = Duration::from_secs(1);
 /// The end of a session whose time ran out is promised to others within five seconds: a busy writer has four of them.
 const TIME_OUT_EVERY: Duration = Duration::from_secs(1);
 /// What was ordered for a moment is carried out that late at most.
@@ -36,16 +35,6 @@ pub fn spawn(app: &Arc<App>) {
             sweeper.records.tidy(sweeper.now());
             if let Err(why) = sweep(&sweeper).await {
                 tracing::error!(error = %why, "forgetting failed; it is tried again");
-            }
-        }
-    });
-    let dispatcher = app.clone();
-    tokio::spawn(async move {
-        let mut tick = tokio::time::interval(DISPATCH_EVERY);
-        loop {
-            tick.tick().await;
-            if let Err(why) = deliveries::dispatch(&dispatcher).await {
-                tracing::error!(error = %why, "dispatching failed; it is tried again");
             }
         }
     });
@@ -69,6 +58,7 @@ pub fn spawn(app: &Arc<App>) {
             }
         }
     });
+    deliveries::spawn(app);
     let watch = app.clone();
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(TIME_OUT_EVERY);

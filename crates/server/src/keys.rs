@@ -42,6 +42,8 @@ pub struct Keys {
     pub mask: MaskKey,
     /// Binds forms to browsers.
     pub csrf: Zeroizing<[u8; 32]>,
+    /// Makes the links that open one receipt.
+    pub receipt: Zeroizing<[u8; 32]>,
 }
 
 /// A secret to be written: its name, and its encrypted form.
@@ -72,10 +74,12 @@ impl Keys {
         let refresh = derivation(&sealer, stored, "derivation:refresh", &mut written)?;
         let mask = derivation(&sealer, stored, "derivation:mask", &mut written)?;
         let csrf = derivation(&sealer, stored, "derivation:csrf", &mut written)?;
+        let receipt = derivation(&sealer, stored, "derivation:receipt", &mut written)?;
         let ring = ring(&sealer, stored, now, &is_ended, &mut written)?;
         let mut mask_key = [0; 16];
         mask_key.copy_from_slice(mask.first_chunk::<16>().context("a derivation key has 32 bytes")?);
-        let keys = Self { sealer, ring: RwLock::new(Arc::new(ring)), refresh, mask: MaskKey::new(mask_key), csrf };
+        let (ring, mask) = (RwLock::new(Arc::new(ring)), MaskKey::new(mask_key));
+        let keys = Self { sealer, ring, refresh, mask, csrf, receipt };
         Ok((keys, written))
     }
 

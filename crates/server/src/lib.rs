@@ -22,6 +22,7 @@ pub mod pace;
 pub mod peer;
 pub mod places;
 pub mod protocol;
+pub mod receipts;
 pub mod records;
 pub mod runtime_log;
 pub mod scripts;

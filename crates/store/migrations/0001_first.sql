@@ -13,9 +13,12 @@ CREATE TABLE meta (
     issuer       TEXT,
     -- The last audit record that was forgotten: the chain begins after it.
     audit_floor_seq   INTEGER NOT NULL,
-    audit_floor_hash  BLOB    NOT NULL
+    audit_floor_hash  BLOB    NOT NULL,
+    -- Outbox rows up to here are expanded into deliveries.
+    expanded_epoch    INTEGER NOT NULL,
+    expanded_seq      INTEGER NOT NULL
 ) STRICT;
-INSERT INTO meta VALUES (1, randomblob(16), 0, 1, 0, NULL, 0, zeroblob(32));
+INSERT INTO meta VALUES (1, randomblob(16), 0, 1, 0, NULL, 0, zeroblob(32), 1, 0);
 
 CREATE TABLE epochs (
     epoch      INTEGER PRIMARY KEY,
@@ -38,11 +41,73 @@ CREATE TABLE entries (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX entries_by_time ON entries (time);
 
+-- Entries that are still to be told to receivers or to be counted.
 CREATE TABLE outbox (
     epoch  INTEGER NOT NULL,
     seq    INTEGER NOT NULL,
     PRIMARY KEY (epoch, seq)
 ) STRICT, WITHOUT ROWID;
+
+-- When entries were durable and in force: a row for each stretch that was committed together.
+CREATE TABLE effects (
+    epoch       INTEGER NOT NULL,
+    last_seq    INTEGER NOT NULL,
+    first_seq   INTEGER NOT NULL,
+    durable_at  INTEGER NOT NULL,
+    applied_at  INTEGER NOT NULL,
+    -- Nobody noted it: it was then at the latest.
+    at_latest   INTEGER NOT NULL,
+    PRIMARY KEY (epoch, last_seq)
+) STRICT, WITHOUT ROWID;
+
+-- What each entry has ended.
+CREATE TABLE tallies (
+    epoch  INTEGER NOT NULL,
+    seq    INTEGER NOT NULL,
+    body   TEXT    NOT NULL,
+    PRIMARY KEY (epoch, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE deliveries (
+    epoch       INTEGER NOT NULL,
+    seq         INTEGER NOT NULL,
+    receiver    TEXT    NOT NULL,
+    kind        TEXT    NOT NULL,
+    state       TEXT    NOT NULL,
+    attempts    INTEGER NOT NULL,
+    made_at     INTEGER NOT NULL,
+    first_at    INTEGER,
+    last_at     INTEGER,
+    next_at     INTEGER,
+    last_error  TEXT,
+    PRIMARY KEY (epoch, seq, receiver)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX deliveries_due ON deliveries (receiver, next_at) WHERE state = 'pending';
+CREATE INDEX deliveries_pending ON deliveries (epoch, seq) WHERE state = 'pending';
+CREATE INDEX deliveries_given_up ON deliveries (receiver) WHERE state = 'gave_up';
+CREATE INDEX deliveries_tried ON deliveries (receiver, last_at) WHERE last_at IS NOT NULL;
+
+CREATE TABLE attempts (
+    epoch     INTEGER NOT NULL,
+    seq       INTEGER NOT NULL,
+    receiver  TEXT    NOT NULL,
+    number    INTEGER NOT NULL,
+    at        INTEGER NOT NULL,
+    error     TEXT,
+    PRIMARY KEY (epoch, seq, receiver, number)
+) STRICT, WITHOUT ROWID;
+
+-- What a user was called until that was changed or the user was deleted: it held for every entry up to that position.
+CREATE TABLE past_identities (
+    user_id       TEXT    NOT NULL,
+    epoch         INTEGER NOT NULL,
+    seq           INTEGER NOT NULL,
+    user_name     TEXT    NOT NULL,
+    email         TEXT,
+    display_name  TEXT,
+    PRIMARY KEY (user_id, epoch, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX past_identities_by_position ON past_identities (epoch, seq);
 
 -- The audit trail: each record's hash covers its text, its number and the hash before.
 CREATE TABLE audit (

@@ -112,7 +112,7 @@ fn begin_epoch(dir: &DataDir, mut store: Sqlite, now: Timestamp, note: &str) -> 
         door.state_issuer(None)?;
         door.end(&order)
     });
-    writer.turn(now);
+    writer.turn(&|| now);
     let ended = ticket.wait().map_err(|why| match why {
         LedgerError::Store(why) => why,
         other => StoreError::Unavailable(other.to_string()),

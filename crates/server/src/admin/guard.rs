@@ -125,7 +125,7 @@ pub(super) async fn allow_change(call: &Call, query: Query<'_>, verb: &str, targ
 /// Says loudly that somebody did not wait for another administrator; the audit trail says it as well.
 pub(super) fn tell_broken_glass(app: &App, by: &Initiator, why: &str) {
     tracing::warn!(%by, reason = ?why, "break-glass: a second administrator was not waited for");
-    app.telemetry.count("rescind_break_glass_total", &[]);
+    app.telemetry.glass_broken.increment(1);
 }
 
 /// Counting for a guard: record by record with the verdict itself, and no further than it takes to know.

@@ -17,6 +17,7 @@ mod moment;
 mod pending;
 mod preview;
 pub mod problem;
+mod receivers;
 mod registration_tokens;
 mod revocations;
 mod routes;

@@ -23,6 +23,7 @@ use crate::{
         shape::{self, flag, inline, maybe, object, of, position, text, words_of},
     },
     protocol::error::json_response,
+    receipts::link,
 };
 
 /// The body of an order.
@@ -57,16 +58,17 @@ pub(super) fn reasons() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
     inline(words_of(&Reason::ALL))
 }
 
+const ANSWERS: &str = "201 if the order wrote an entry, 200 if one stood already. `receipt` is a link that opens the receipt of this \
+                       one revocation for some days, without signing in: also when the order has ended the caller's own access.";
+
 pub(super) fn describe(it: Description) -> Description {
     let key = "Two orders of one caller with one key are one order.";
     let taken = || {
         let taken = object().with("position", position()).with("fresh", flag()).with("target", target::shown());
         let taken = taken.with("reason", text()).with("before", maybe(shape::moment()));
-        taken.with("time", shape::moment()).named("Revocation")
+        taken.with("time", shape::moment()).with("receipt", text()).named("Revocation")
     };
-    let it = it.says(
-        "201 if the order wrote an entry, 200 if one stood already, 202 if it waits for its time or an approval.",
-    );
+    let it = it.says(ANSWERS);
     let it = it.header("Idempotency-Key", text(), key).json(of::<OrderForm>());
     it.gives(201, taken()).gives(200, taken()).gives(202, pending::kept()).refuses(&[404, 409, 422])
 }
@@ -154,7 +156,7 @@ pub(super) async fn end_by<T: Send + 'static>(
     let (outcome, is_ended) = ticket.await?;
     if is_ended {
         app.telemetry.revoke_seconds.record(begun.elapsed());
-        app.telemetry.count("rescind_revocations_total", &[("target", kind(target)), ("reason", reason.code())]);
+        app.telemetry.count("rescind_revocations_total", &[("target", target.kind()), ("reason", reason.code())]);
         if matches!(target, Target::Key { .. }) {
             withdraw_keys(app).await?;
         }
@@ -199,25 +201,7 @@ impl CarriedOut {
             "reason": entry.reason,
             "before": entry.before,
             "time": entry.time,
+            "receipt": link::address(app, entry.position),
         }))
-    }
-}
-
-/// The kind of a target, from a fixed set, as a metric's label may be.
-fn kind(target: &Target) -> &'static str {
-    match target {
-        Target::Token { .. } => "token",
-        Target::Grant { .. } => "grant",
-        Target::Session { .. } => "session",
-        Target::Key { .. } => "key",
-        Target::Device { .. } => "device",
-        Target::Subject { .. } => "subject",
-        Target::Client { .. } => "client",
-        Target::Audience { .. } => "audience",
-        Target::Everything => "everything",
-        Target::SubjectClient { .. } => "subject_client",
-        Target::SubjectAudience { .. } => "subject_audience",
-        Target::ClientAudience { .. } => "client_audience",
-        Target::DeviceClient { .. } => "device_client",
     }
 }

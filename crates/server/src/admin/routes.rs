@@ -2,13 +2,13 @@
 
 use super::{
     Access, Recorded, Route, apis, audit, bulk, clients, devices, entries, explain, guard, keys, listings, pending,
-    preview, registration_tokens, revocations, scripts, sessions, settings, status, users,
+    preview, receivers, registration_tokens, revocations, scripts, sessions, settings, status, users,
 };
 use crate::{
     endpoint::Verb::{Delete, Get, Patch, Post},
     openapi::{
         Description,
-        shape::{Shape, any_of, free_object, name, number, of, page_of, patch_of, position, text},
+        shape::{Shape, any_of, free_object, name, number, of, page_of, patch_of, text},
     },
 };
 
@@ -113,11 +113,13 @@ pub static ROUTES: &[Route] = &[
         |it| listings::describe(it, listings::token())),
     route!(Post "/revocations", Revoke, ByItself, revocations::order, "Ends what the target names.", revocations::describe),
     route!(Get "/revocations", Read, ByItself, entries::list, "Lists revocations, the newest first.",
-        |it| listing(it, entries::shown())),
+        entries::describe_list),
     route!(Get "/revocations/preview", Read, Read, preview::show, "Counts what a revocation would end, and ends nothing.",
         preview::describe),
-    route!(Get "/revocations/{id}", Read, ByItself, entries::show, "Shows the revocation at a position.",
-        |it| it.place("id", position(), "Its position.").such_as("1-1").gives(200, entries::shown()).refuses(&[404])),
+    route!(Get "/revocations/{id}", Read, ByItself, entries::show, "Shows the revocation at a position, with what became of it.",
+        entries::describe_show),
+    route!(Get "/revocations/{id}/receipt", Read, ByItself, entries::sign, "Signs that receipt, for whoever wants to check it elsewhere.",
+        entries::describe_sign),
     route!(Get "/pending-revocations", Read, ByItself, pending::list, "Lists revocations that wait, or have waited, the newest first.",
         pending::describe_list),
     route!(Get "/pending-revocations/{id}", Read, ByItself, pending::show_one, "Shows a pending revocation and what became of it.",
@@ -137,6 +139,8 @@ pub static ROUTES: &[Route] = &[
         |it| it.gives(200, bulk::shown()).refuses(&[404, 409])),
     route!(Post "/bulk-jobs/{id}/stop", Revoke, ByItself, bulk::stop, "Stops a bulk job; what is done stays done.",
         |it| it.gives(200, bulk::shown()).refuses(&[404, 409])),
+    route!(Get "/receivers", Read, ByItself, receivers::list, "Lists who must hear of revocations, and how each does.",
+        |it| listing(it, receivers::shown())),
     route!(Post "/explain", Read, ByItself, explain::explain, "Says of a token whether it is alive, and if not, why.",
         |it| it.json(of::<explain::Presented>()).gives(200, explain::explained())),
     route!(Post "/introspect", Read, ByItself, explain::introspect, "Says of a token what an API would hear (RFC 7662).",

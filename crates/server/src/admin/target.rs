@@ -262,32 +262,9 @@ fn load_audience(app: &App, audience: &str) -> Result<String, Problem> {
     Err(Problem::unknown("api", audience))
 }
 
-/// The records that a target could reach: it may be wider than the truth, never narrower.
+/// The records that a target could reach.
 pub(super) fn reach(target: &Target) -> Filter {
-    let mut filter = Filter::default();
-    match target {
-        Target::Token { token } => filter.token = Some(token.clone()),
-        Target::Grant { grant } => filter.grant = Some(grant.clone()),
-        Target::Session { session } => filter.session = Some(session.clone()),
-        Target::Key { .. } | Target::Everything => {}
-        Target::Device { device } => filter.device = Some(device.clone()),
-        Target::Subject { subject, .. } => filter.user = Some(subject.clone()),
-        Target::Client { client } => filter.client = Some(client.clone()),
-        Target::Audience { audience } => filter.audience = Some(audience.clone()),
-        Target::SubjectClient { subject, client, .. } => {
-            (filter.user, filter.client) = (Some(subject.clone()), Some(client.clone()));
-        }
-        Target::SubjectAudience { subject, audience, .. } => {
-            (filter.user, filter.audience) = (Some(subject.clone()), Some(audience.clone()));
-        }
-        Target::ClientAudience { client, audience } => {
-            (filter.client, filter.audience) = (Some(client.clone()), Some(audience.clone()));
-        }
-        Target::DeviceClient { device, client } => {
-            (filter.device, filter.client) = (Some(device.clone()), Some(client.clone()));
-        }
-    }
-    filter
+    Filter::reached_by(target)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use rescind_ledger::{PendingState, Reason};
 
 use super::{
-    audit::AuditCommand, bulk::BulkCommand, confirm::ConfirmArguments, script::ScriptCommand,
+    audit::AuditCommand, bulk::BulkCommand, confirm::ConfirmArguments, receipt::ReceiptCommand, script::ScriptCommand,
     sessions::SessionsCommand, settings::SettingsCommand,
 };
 
@@ -109,6 +109,16 @@ pub(super) enum Command {
     Revocations {
         #[command(subcommand)]
         command: RevocationsCommand,
+    },
+    /// Who has stopped honouring what, and when.
+    Receipt {
+        #[command(subcommand)]
+        command: ReceiptCommand,
+    },
+    /// Who must hear of revocations.
+    Receivers {
+        #[command(subcommand)]
+        command: ReceiversCommand,
     },
     /// The audit trail: what was ordered, refused, set and seen, and by whom.
     Audit {
@@ -562,7 +572,7 @@ pub(super) struct FilterArguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum RevocationsCommand {
     /// Lists revocations, the newest first.
-    List(PageArguments),
+    List(RevocationsFilter),
     /// Shows the revocation at a position.
     Show { position: String },
     /// Lists revocations that wait, or have waited; shows the one that is named.
@@ -585,6 +595,33 @@ pub(super) enum RevocationsCommand {
         #[arg(allow_hyphen_values = true)]
         id: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RevocationsFilter {
+    /// Only of this kind of target: user, client, api, user_client …
+    #[arg(long)]
+    pub(super) kind: Option<String>,
+    /// Only for this reason.
+    #[arg(long, value_parser = PossibleValuesParser::new(Reason::ALL.map(Reason::code)))]
+    pub(super) reason: Option<String>,
+    /// Only on the word of the administrator, client, user or rule with this id.
+    #[arg(long, value_name = "ID")]
+    pub(super) initiator: Option<String>,
+    /// Only from this time on, such as 2026-01-31T12:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<String>,
+    /// Only before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<String>,
+    #[command(flatten)]
+    pub(super) page: PageArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ReceiversCommand {
+    /// Lists receivers, and how each does.
+    List(PageArguments),
 }
 
 #[derive(Debug, Subcommand)]

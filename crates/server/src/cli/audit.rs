@@ -1,7 +1,7 @@
 //! The audit trail: searched, checked, handed out. What is checked is computed here, and not asked of the server.
 
 mod export;
-mod source;
+pub(super) mod source;
 mod verify;
 
 use std::path::PathBuf;

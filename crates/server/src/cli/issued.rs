@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{
-    arguments::{FilterArguments, Globals, KeysCommand, Output, PageArguments, RevocationsCommand, TokenArguments},
+    arguments::{
+        FilterArguments, Globals, KeysCommand, Output, PageArguments, RevocationsCommand, RevocationsFilter,
+        TokenArguments,
+    },
     connection::{Connection, part},
     failure::Failure,
     input, output,
@@ -113,9 +116,8 @@ pub(super) async fn revocations(
     command: RevocationsCommand,
 ) -> Result<(), Failure> {
     match command {
-        RevocationsCommand::List(page) => {
-            let limit = page.limit.to_string();
-            let answer = server.get("/revocations", &page_query(&page, &limit)).await?;
+        RevocationsCommand::List(filter) => {
+            let answer = matching(server, &filter).await?;
             output::list(globals, &answer, &["position", "time", "target", "before", "reason", "initiator", "note"]);
         }
         RevocationsCommand::Show { position } => {
@@ -143,6 +145,39 @@ pub(super) async fn revocations(
             output::record(globals, &server.post(&path, &json!({})).await?);
         }
     }
+    Ok(())
+}
+
+/// The server looks at so many revocations a call; what is rare may take several.
+async fn matching(server: &Connection, filter: &RevocationsFilter) -> Result<Value, Failure> {
+    let given = [
+        ("kind", &filter.kind),
+        ("reason", &filter.reason),
+        ("initiator", &filter.initiator),
+        ("since", &filter.since),
+        ("until", &filter.until),
+    ];
+    let given: Vec<(&str, &str)> = given.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))).collect();
+    let wanted = usize::try_from(filter.page.limit).unwrap_or(usize::MAX);
+    let (mut items, mut next) = (Vec::new(), filter.page.cursor.clone());
+    loop {
+        let limit = (wanted - items.len()).to_string();
+        let mut query = given.clone();
+        query.push(("limit", &limit));
+        query.extend(next.as_deref().map(|cursor| ("cursor", cursor)));
+        let answer = server.get("/revocations", &query).await?;
+        items.extend(answer["items"].as_array().into_iter().flatten().cloned());
+        next = answer["next"].as_str().map(str::to_owned);
+        if next.is_none() || items.len() >= wanted {
+            return Ok(json!({ "items": items, "next": next }));
+        }
+    }
+}
+
+pub(super) async fn receivers(globals: &Globals, server: &Connection, page: &PageArguments) -> Result<(), Failure> {
+    let limit = page.limit.to_string();
+    let answer = server.get("/receivers", &page_query(page, &limit)).await?;
+    output::list(globals, &answer, &["name", "kind", "health", "pending", "gave_up", "last_at", "last_error"]);
     Ok(())
 }
 

@@ -13,6 +13,7 @@ mod input;
 mod issued;
 mod local;
 mod output;
+mod receipt;
 mod revoke;
 mod script;
 pub mod serve;
@@ -24,9 +25,10 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser;
 
-use arguments::{Arguments, Command, Globals, ListCommand};
+use arguments::{Arguments, Command, Globals, ListCommand, ReceiversCommand};
 use connection::Connection;
 use failure::Failure;
+use receipt::ReceiptCommand;
 use script::ScriptCommand;
 
 /// Runs one command. 0 is success, 1 a failure, 2 a command that was written wrongly.
@@ -56,6 +58,9 @@ fn run(globals: &Globals, command: Command) -> Result<(), Failure> {
         Command::Restore { file } => local::restore(globals, &file),
         Command::Epoch { command } => local::epoch(globals, command),
         Command::Audit { command } => on_a_runtime(audit::run(globals, command)),
+        Command::Receipt { command: ReceiptCommand::Verify(arguments) } => {
+            on_a_runtime(receipt::verify(globals, &arguments))
+        }
         Command::Doctor => on_a_runtime(doctor::run(globals)),
         Command::Script { command: ScriptCommand::Check { file, client } } => script::check(globals, &file, &client),
         other => on_a_runtime(remote(globals, other)),
@@ -90,6 +95,10 @@ async fn remote(globals: &Globals, command: Command) -> Result<(), Failure> {
         }
         Command::Revocations { command } => issued::revocations(globals, &server, command).await,
         Command::Bulk { command } => bulk::run(globals, &server, command).await,
+        Command::Receipt { command } => receipt::run(globals, &server, command).await,
+        Command::Receivers { command: ReceiversCommand::List(page) } => {
+            issued::receivers(globals, &server, &page).await
+        }
         Command::Keys { command } => issued::keys(globals, &server, command).await,
         Command::RegistrationToken { command } => configure::registration_token(globals, &server, command).await,
         Command::Script { command } => script::run(globals, &server, command).await,

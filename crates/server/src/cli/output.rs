@@ -64,7 +64,9 @@ fn empty_table() -> Table {
 fn cell(member: &str, value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
-        Some(Value::Number(number)) if member.ends_with("_at") || matches!(member, "at" | "before" | "time") => {
+        Some(Value::Number(number))
+            if member.ends_with("_at") || matches!(member, "at" | "before" | "time" | "this_server") =>
+        {
             number.as_i64().and_then(moment).unwrap_or_else(|| number.to_string())
         }
         // What a stranger chose, such as a user agent, must not speak to the terminal.

@@ -21,7 +21,7 @@ use crate::{
     origin,
     pace::Pace,
     peer::{Peer, client_address},
-    runtime_log, serve,
+    protocol, runtime_log, serve,
     tls::TlsState,
 };
 
@@ -89,7 +89,8 @@ async fn listen_locally(
     app: &Arc<App>,
     mut stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
-    let (mut limits, router, socket) = (app.config.limits.clone(), admin::local_router(app), app.data_dir.socket());
+    let (mut limits, socket) = (app.config.limits.clone(), app.data_dir.socket());
+    let router = admin::local_router(app).merge(protocol::receipt::local_router(app));
     limits.body_bytes = limits.body_bytes.max(admin::LOCAL_BODY_BYTES);
     // One that a killed server left behind must not be taken for ours.
     match std::fs::remove_file(&socket) {

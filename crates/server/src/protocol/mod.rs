@@ -28,6 +28,7 @@ pub mod pages;
 pub mod par;
 pub mod password;
 pub mod privileged;
+pub mod receipt;
 pub mod register;
 pub mod revoke;
 pub mod revoke_session;

@@ -4,6 +4,7 @@
 //! `Origin: null` even to its own site (Fetch, "`Origin` header"): handlers rely on `csrf`, never on `Origin`.
 
 mod account;
+mod receipt;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ pub use account::{
     Account, AccountEnd, AccountEnded, Closing, Moment, NewPassword, OwnApplication, OwnSession, PasswordSet,
     Permission,
 };
+pub use receipt::{ReceiptPage, ToldReceiver, WrittenMoment};
 
 /// Whose pages these are.
 #[derive(Clone, Copy)]

@@ -13,7 +13,7 @@ use crate::{
     protocol::{
         account, authorize, consent, cors, discovery, end_session, global_token_revocation, health, introspect,
         mount::{Mount, Place},
-        par, register, revoke, revoke_session, session_api, sign_in, status_list, token, userinfo,
+        par, receipt, register, revoke, revoke_session, session_api, sign_in, status_list, token, userinfo,
     },
     runtime_log,
 };
@@ -21,6 +21,7 @@ use crate::{
 const ACCOUNT: &str = "Account";
 const METADATA: &str = "Metadata";
 const OPERATION: &str = "Operation";
+const RECEIPTS: &str = "Receipts";
 const REGISTRATION: &str = "Registration";
 const SIGNING_IN: &str = "Signing in";
 const TOKENS: &str = "Tokens";
@@ -95,6 +96,8 @@ pub static ENDPOINTS: &[Endpoint] = &[
         "Replaces what is registered about a client.", register::describe_update),
     endpoint!(Delete Issuer "/register/{client_id}", REGISTRATION, Registration, register::remove,
         "Removes a client at its own wish, and ends its access.", |it| it.gives_nothing(204).refuses(&[401, 403])),
+    endpoint!(Get Issuer "/receipts/{code}", RECEIPTS, Nobody, receipt::show,
+        "Shows the receipt of one revocation to whoever holds its link.", receipt::describe),
     endpoint!(Get Issuer "/jwks", METADATA, Nobody, discovery::jwks,
         "The keys that tokens may be signed with (RFC 7517).", discovery::describe_jwks),
     endpoint!(Get Issuer "/.well-known/openid-configuration", METADATA, Nobody, discovery::metadata,

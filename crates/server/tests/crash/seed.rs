@@ -46,7 +46,7 @@ pub(crate) fn holders(place: &Place, client: &str, count: usize) -> Vec<Holder> 
     let ticket = app.queue.submit(Lane::Issuing, move |door| {
         rows.iter().try_for_each(|(user, minted)| door.add_user(user).and_then(|()| door.mint(minted)))
     });
-    writer.turn(now);
+    writer.turn(&|| now);
     ticket.wait().unwrap();
     holders
 }

@@ -8,7 +8,10 @@ use rescind::{background, protocol::sign_in::reauthenticate};
 use rescind_ledger::{Client, LedgerError, Order, Position, Reason, Target, Timestamp};
 use serde_json::{Value, json};
 
-use crate::house::{API_A, API_B, API_J, House, ISSUER, PASSWORD, Went, client, somebody, subject, text};
+use crate::{
+    house::{API_A, API_B, API_J, House, ISSUER, PASSWORD, Went, client, somebody, subject, text},
+    rules::push,
+};
 
 /// The tokens of one authorization.
 struct Held {
@@ -184,17 +187,66 @@ async fn a_remembered_consent_is_as_old_as_the_sign_in_it_was_given_in() {
 }
 
 #[tokio::test]
-async fn a_status_list_says_so_too_now_and_of_the_past() {
-    use crate::status_lists::{is_invalid, time::was_invalid, token_in};
+async fn what_waits_for_its_user_or_for_a_client_is_as_old_as_its_beginning() {
     let house = House::open().await;
-    let old = token_in(&house, &house.sign_in("alice").await, "web", "read").await;
+    let ask = async || house.admin("POST", "/initial-access-tokens", &Value::Null).await.0;
+    let visit = async |pushed: &str| {
+        let names = [("client_id", "web"), ("request_uri", pushed)];
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(names).finish();
+        house.visit(&house.sign_in("alice").await, &query).await
+    };
+    assert_eq!(ask().await, StatusCode::CREATED);
+    let old = push(&house).await;
+    house.later(20);
+    assert_eq!(ask().await, StatusCode::CREATED);
+    let young = push(&house).await;
+    end_older(&house, Target::Everything, 10).await;
+    assert_eq!(visit(&old).await, Went::Page(StatusCode::BAD_REQUEST));
+    assert!(matches!(visit(&young).await, Went::Code(_)));
+    let listed = house.admin("GET", "/initial-access-tokens", &Value::Null).await.1;
+    let mut revoked: Vec<_> = listed["items"].as_array().unwrap().iter().map(|one| one["revoked"] == true).collect();
+    revoked.sort_unstable();
+    assert_eq!(revoked, [false, true]);
+}
+
+#[tokio::test]
+async fn whoever_holds_an_ended_token_ends_nothing_more_with_it() {
+    let house = House::open().await;
+    let old = held(&house, &house.sign_in("alice").await, "read offline_access").await;
     house.later(100);
+    let (_, refreshed) = house.refresh("web", &old.refresh).await;
+    end_older(&house, subject("alice"), 50).await;
+    let script = "fn revoke(event) { allow().widen(\"user\") }";
+    let put = json!({ "name": "widen", "source": script, "enabled": true });
+    let (status, body) = house.admin("POST", "/scripts", &put).await;
+    assert!(status.is_success(), "{body}");
+    let young = held(&house, &house.sign_in("alice").await, "read").await;
+    for token in [&old.access, &text(&refreshed, "access_token"), &text(&refreshed, "refresh_token")] {
+        assert_eq!(house.post("web", "/revoke", &[("token", token)]).await.0, StatusCode::OK);
+        assert!(house.is_active("web", &young.access).await);
+    }
+}
+
+#[tokio::test]
+async fn a_status_list_says_so_too_now_and_of_the_past() {
+    use crate::status_lists::{is_invalid, logout, time::was_invalid, token_in};
+    let house = House::open().await;
+    let cookie = house.sign_in("alice").await;
+    let code = house.code(&cookie, "web", &[("scope", "read offline_access"), ("resource", API_J)]).await;
+    let refresh = text(&house.exchange("web", &code).await.1, "refresh_token");
+    house.later(100);
+    // Both are of now, and of a sign-in before.
+    let old = text(&house.refresh("web", &refresh).await.1, "access_token");
+    let reports = logout::jwt(&house, &cookie).await;
     let young = token_in(&house, &house.sign_in("alice").await, "web", "read").await;
     assert!(!is_invalid(&house, &old).await);
     let earlier = house.app.now().secs();
     house.later(100);
     end_older(&house, Target::Audience { audience: API_J.to_owned() }, 150).await;
     assert_eq!((is_invalid(&house, &old).await, is_invalid(&house, &young).await), (true, false));
+    assert!(!is_invalid(&house, &reports).await);
+    end_older(&house, subject("alice"), 150).await;
+    assert!(is_invalid(&house, &reports).await, "the sign-in that it reports on has ended");
     house.later(10);
     // The cut-off ends the younger one as well, and must not hide when the older one ended.
     house.end(Target::Audience { audience: API_J.to_owned() }).await;

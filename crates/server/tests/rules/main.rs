@@ -8,6 +8,7 @@ mod guards;
 mod house;
 mod lifecycle;
 mod others_access;
+mod receipts;
 mod refresh;
 mod replay;
 mod revoking;

@@ -81,10 +81,10 @@ proptest! {
             drop(queue.submit(Lane::Ending, move |door| door.end(&order)));
             // Some wait for each other, and so share a transaction.
             if turns {
-                writer.turn(Timestamp::from_secs(9));
+                writer.turn(&|| Timestamp::from_secs(9));
             }
         }
-        writer.turn(Timestamp::from_secs(9));
+        writer.turn(&|| Timestamp::from_secs(9));
         drop(writer);
         let mut store = Sqlite::open(&data_dir.database()).unwrap();
         // Another key, as another start draws it: the fingerprints differ, the verdicts do not.

@@ -146,7 +146,7 @@ async fn rule_2_codes_and_pushed_requests_face_the_verdict() {
     assert!(matches!(house.visit(&fresh, &query).await, Went::Code(_)), "one that was pushed since is as good as any");
 }
 
-async fn push(house: &House) -> String {
+pub(crate) async fn push(house: &House) -> String {
     let fields = [
         ("redirect_uri", REDIRECT_URI),
         ("response_type", "code"),

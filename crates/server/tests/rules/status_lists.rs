@@ -1,7 +1,7 @@
 //! Status lists say of each token what introspection says, from the next fetch on; and the logout status JWT (J21, J22).
 
 mod fetching;
-mod logout;
+pub(crate) mod logout;
 pub(crate) mod time;
 
 use std::collections::BTreeMap;

@@ -55,7 +55,7 @@ fn rule_7_the_caller_is_told_after_the_index_was_applied() {
         Arc::new(Witness { app: app.clone(), target, in_force: AtomicBool::default(), told: AtomicBool::default() });
     let waker = Waker::from(witness.clone());
     assert!(std::pin::Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker)).is_pending());
-    writer.turn(app.now());
+    writer.turn(&|| app.now());
     assert!(witness.told.load(Ordering::SeqCst));
     assert!(witness.in_force.load(Ordering::SeqCst), "told before it was in force");
     let Poll::Ready(Ok(ended)) = std::pin::Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker)) else {
@@ -71,7 +71,7 @@ fn rule_7_one_bad_order_does_not_sink_its_batch() {
     let first = submit(&app, order(grant("g1")));
     let bad = submit(&app, order(grant("g2")).with_note("x".repeat(Order::NOTE_LIMIT + 1)));
     let last = submit(&app, order(grant("g3")));
-    writer.turn(app.now());
+    writer.turn(&|| app.now());
     let (first, last) = (first.wait().unwrap().position, last.wait().unwrap().position);
     assert!(matches!(bad.wait(), Err(LedgerError::Refused(_))));
     assert_eq!(last, first.next(), "the bad one left no gap");
@@ -84,7 +84,7 @@ fn rule_7_endings_go_ahead_of_what_waited_before_them() {
     let (Opened { app, mut writer }, _) = house::opened(&dir);
     let waited = app.queue.submit(Lane::Issuing, |door| door.end(&order(grant("late"))));
     let ending = submit(&app, order(grant("early")));
-    writer.turn(app.now());
+    writer.turn(&|| app.now());
     assert_eq!(waited.wait().unwrap().position, ending.wait().unwrap().position.next());
 }
 
@@ -94,16 +94,16 @@ fn rule_7_duplicates_get_the_first_position_or_a_new_cut_off() {
     let (Opened { app, mut writer }, _) = house::opened(&dir);
     // The second waits in the same batch as its original, the third comes later.
     let (first, second) = (submit(&app, order(grant("g"))), submit(&app, order(grant("g"))));
-    writer.turn(app.now());
+    writer.turn(&|| app.now());
     let third = submit(&app, order(grant("g")));
-    writer.turn(app.now());
+    writer.turn(&|| app.now());
     let first = first.wait().unwrap();
     assert!(first.fresh);
     for again in [second, third] {
         assert_eq!(again.wait().unwrap(), Ended { fresh: false, ..first });
     }
     let (once, twice) = (submit(&app, order(subject("alice"))), submit(&app, order(subject("alice"))));
-    writer.turn(app.now());
+    writer.turn(&|| app.now());
     let (once, twice) = (once.wait().unwrap(), twice.wait().unwrap());
     assert!(once.fresh && twice.fresh && once.position < twice.position, "a living target is cut off anew");
 }
@@ -119,7 +119,7 @@ fn rule_7_an_idempotency_key_makes_two_orders_one() {
     let stranger = rescind_ledger::Initiator::Client("c".to_owned());
     let theirs = submit(&app, Order { initiator: stranger, ..keyed(subject("alice")) });
     let conditioned = submit(&app, keyed(subject("alice")).issued_before(Timestamp(0)));
-    writer.turn(app.now());
+    writer.turn(&|| app.now());
     let first = first.wait().unwrap();
     assert_eq!(again.wait().unwrap(), Ended { fresh: false, ..first });
     assert!(matches!(other.wait(), Err(LedgerError::Refused(_))));
@@ -134,7 +134,7 @@ fn rule_4_a_restricting_change_and_its_entry_are_one_transaction() {
     let put = |client| rescind_ledger::ClientChange::Put(Box::new(client));
     let full = put(client("web"));
     let made = app.queue.submit(Lane::Issuing, move |door| door.change_client(&full, &somebody()));
-    writer.turn(app.now());
+    writer.turn(&|| app.now());
     assert_eq!(made.wait().unwrap(), None, "a new client takes nothing away");
     let less = put(rescind_ledger::Client { scopes: vec!["read".to_owned()], ..client("web") });
     let (kept, undone) = (less.clone(), less);
@@ -143,14 +143,14 @@ fn rule_4_a_restricting_change_and_its_entry_are_one_transaction() {
         door.change_client(&undone, &somebody())?;
         Err::<(), _>(LedgerError::Refused("after both"))
     });
-    writer.turn(app.now());
+    writer.turn(&|| app.now());
     assert!(broken.wait().is_err());
     assert_eq!((app.live.head(), app.live.client("web").unwrap().scopes.len()), (head, client("web").scopes.len()));
     let mut store = Sqlite::open(&app.data_dir.database()).unwrap();
     assert_eq!(store.configuration().unwrap().clients["web"].scopes, client("web").scopes);
     let before = store.mark().unwrap().commits;
     let changed = app.queue.submit(Lane::Ending, move |door| door.change_client(&kept, &somebody()));
-    writer.turn(app.now());
+    writer.turn(&|| app.now());
     let ended = changed.wait().unwrap().unwrap();
     let mark = store.mark().unwrap();
     assert_eq!((mark.head, mark.commits), (ended.position, before + 1), "one transaction for both");
@@ -180,7 +180,7 @@ fn rule_7_a_request_counts_as_waiting_once_it_is_kept_and_not_if_its_job_was_und
         Err::<(), _>(LedgerError::Refused("after it"))
     });
     let (first, second, third) = (push("1"), push("2"), push("3"));
-    writer.turn(now);
+    writer.turn(&|| now);
     assert!(matches!(undone.wait(), Err(LedgerError::Refused("after it"))));
     first.wait().unwrap();
     second.wait().unwrap();
@@ -192,7 +192,7 @@ fn rule_7_a_request_counts_as_waiting_once_it_is_kept_and_not_if_its_job_was_und
     let later = now.plus(std::time::Duration::from_secs(60));
     let sweep = rescind_ledger::Sweep { horizon: std::time::Duration::from_secs(3600), limit: 10 };
     let swept = app.queue.submit(Lane::Issuing, move |door| door.sweep(sweep));
-    writer.turn(later);
+    writer.turn(&|| later);
     assert_eq!((swept.wait().unwrap().pending, app.live.pending_requests()), (0, 0));
 }
 

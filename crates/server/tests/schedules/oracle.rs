@@ -276,7 +276,7 @@ fn proof(run: &mut Run<'_>) -> Result<(), Violation> {
     let ended = is_ended(run, &[(Ends::Client, begun), (Ends::Session, None), (Ends::User, None)]);
     let flow = scene.fresh_flow(&app);
     let asked = std::pin::pin!(advance(&app, &flow, Some(scene.session.cookie), Progress::Consented));
-    let next = poll_through(asked, || run.stage.writer.turn(app.now())).unwrap();
+    let next = poll_through(asked, || run.stage.writer.turn(&|| app.now())).unwrap();
     match (ended, next) {
         (true, Next::Code(_)) => Err(Violation("a code was given for a sign-in from before a cut-off".to_owned())),
         (false, Next::Code(_)) | (true, _) => Ok(()),

@@ -206,7 +206,7 @@ pub(crate) fn alone(
             meanwhile(stage, actor.moves);
             actor.advance(stage, 0);
         } else {
-            stage.writer.turn(stage.app.now());
+            stage.writer.turn(&|| stage.app.now());
             assert!(actor.go_on_if_told(stage), "{operation:?} waits for nothing");
         }
     }
@@ -299,7 +299,7 @@ impl<'a> Run<'a> {
 
     fn step(&mut self, turn: &mut Turn) {
         let step = turn.next_step();
-        self.stage.writer.step(turn, self.stage.app.now());
+        self.stage.writer.step(turn, &|| self.stage.app.now());
         self.history.extend(step.map(|step| format!("the writer's step: {step:?}")));
         self.note_what_is_ended();
         self.others_go_on();

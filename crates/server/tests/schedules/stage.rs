@@ -68,7 +68,7 @@ impl Stage {
         work: impl FnOnce(&mut Door<'_>) -> Result<T, LedgerError> + Send + 'static,
     ) -> T {
         let ticket = self.app.queue.submit(Lane::Issuing, work);
-        self.writer.turn(self.app.now());
+        self.writer.turn(&|| self.app.now());
         ticket.wait().unwrap()
     }
 

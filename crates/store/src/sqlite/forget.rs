@@ -6,29 +6,42 @@ use rusqlite::{Connection, Params, params};
 use super::cells::bound;
 
 /// Raises the floor, then forgets what lies at or below it and what has expired.
-pub(super) fn forget(connection: &Connection, floor: Position, now: Timestamp, limit: u32) -> rusqlite::Result<Swept> {
+///
+/// Of the two moments, the second counts for records that entries are still counted from.
+pub(super) fn forget(
+    connection: &Connection,
+    floor: Position,
+    moments: [Timestamp; 2],
+    limit: u32,
+) -> rusqlite::Result<Swept> {
+    let [now, counted_from] = moments;
     let (epoch, seq) = bound(floor);
     let raise = "UPDATE meta SET floor_epoch = ?1, floor_seq = ?2 WHERE (floor_epoch, floor_seq) < (?1, ?2)";
     connection.prepare_cached(raise)?.execute(params![epoch, seq])?;
     let mut sweep = Sweep { connection, limit, swept: Swept::default() };
-    // An entry that waits in the outbox is still to be told to somebody.
+    // An entry that waits in the outbox, or has a delivery pending, is still to be told to somebody.
     sweep.remove(
         "DELETE FROM entries WHERE (epoch, seq) IN (SELECT epoch, seq FROM entries AS e WHERE (epoch, seq) <= (?1, ?2) \
          AND NOT EXISTS (SELECT 1 FROM outbox AS o WHERE o.epoch = e.epoch AND o.seq = e.seq) \
+         AND NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.epoch = e.epoch AND d.seq = e.seq AND d.state = 'pending') \
          ORDER BY epoch, seq LIMIT ?3)",
         params![epoch, seq, limit],
     )?;
+    for sql in WITH_ENTRIES {
+        sweep.remove(sql, params![epoch, seq, limit])?;
+    }
     sweep.remove(
         "DELETE FROM idempotency WHERE (initiator, key) IN (SELECT initiator, key FROM idempotency AS i \
          WHERE (epoch, seq) <= (?1, ?2) AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.epoch = i.epoch \
          AND e.seq = i.seq) ORDER BY epoch, seq LIMIT ?3)",
         params![epoch, seq, limit],
     )?;
-    for [parts, whole] in EXPIRING {
+    for (table, [parts, whole]) in EXPIRING.into_iter().enumerate() {
+        let moment = if COUNTED.contains(&table) { counted_from } else { now };
         if !parts.is_empty() {
-            connection.prepare_cached(parts)?.execute(params![now.0, limit])?;
+            connection.prepare_cached(parts)?.execute(params![moment.0, limit])?;
         }
-        sweep.remove(whole, params![now.0, limit])?;
+        sweep.remove(whole, params![moment.0, limit])?;
     }
     sweep.remove(
         "DELETE FROM status_references WHERE (list, idx) IN (SELECT r.list, r.idx FROM status_lists AS l \
@@ -64,6 +77,28 @@ impl Sweep<'_> {
         Ok(())
     }
 }
+
+/// What goes with its entry: what has become of it.
+const WITH_ENTRIES: [&str; 5] = [
+    "DELETE FROM tallies WHERE (epoch, seq) IN (SELECT epoch, seq FROM tallies AS t WHERE (epoch, seq) <= (?1, ?2) \
+     AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.epoch = t.epoch AND e.seq = t.seq) ORDER BY epoch, seq LIMIT ?3)",
+    "DELETE FROM deliveries WHERE (epoch, seq, receiver) IN (SELECT epoch, seq, receiver FROM deliveries AS d \
+     WHERE (epoch, seq) <= (?1, ?2) AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.epoch = d.epoch AND e.seq = d.seq) \
+     ORDER BY epoch, seq LIMIT ?3)",
+    "DELETE FROM attempts WHERE (epoch, seq, receiver, number) IN (SELECT epoch, seq, receiver, number FROM attempts AS a \
+     WHERE (epoch, seq) <= (?1, ?2) AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.epoch = a.epoch AND e.seq = a.seq) \
+     ORDER BY epoch, seq LIMIT ?3)",
+    "DELETE FROM effects WHERE (epoch, last_seq) IN (SELECT epoch, last_seq FROM effects AS f WHERE (epoch, last_seq) <= (?1, ?2) \
+     AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.epoch = f.epoch AND e.seq BETWEEN f.first_seq AND f.last_seq) \
+     ORDER BY epoch, last_seq LIMIT ?3)",
+    // Names go when no entry is left that was made under them.
+    "DELETE FROM past_identities WHERE (user_id, epoch, seq) IN (SELECT user_id, epoch, seq FROM past_identities AS p \
+     WHERE (epoch, seq) <= (?1, ?2) AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE (e.epoch, e.seq) <= (p.epoch, p.seq)) \
+     ORDER BY epoch, seq LIMIT ?3)",
+];
+
+/// Where among [`EXPIRING`] the records are that entries are counted from: sessions, access tokens, grants.
+const COUNTED: [usize; 3] = [3, 4, 6];
 
 /// For each kind of record: what hangs on it, and then itself. Both choose the same rows, the earliest to expire, so that
 /// a use never goes before what was used, which would be usable again, nor stays behind.

@@ -2,6 +2,8 @@
 
 mod audit;
 mod cells;
+mod deliveries;
+mod entries;
 mod fault;
 mod forget;
 mod listing;

@@ -10,15 +10,17 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 use rescind_ledger::{
-    AccessToken, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Code, Consent, CredentialOwner, Device,
-    Entry, Filter, Grant, Hash, HorizonFact, Page, PendingOrder, Position, PushedRequest, Reads, RefreshToken,
-    ScriptVersion, Sealed, Session, SettingChange, SignedHead, StatusList, StatusScan, StoreError, Timestamp, User,
+    AccessToken, Attempt, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Code, Consent, CredentialOwner,
+    Delivery, Device, Effect, Entry, EntryFilter, Filter, Grant, Hash, HorizonFact, Identity, Page, PendingOrder,
+    Position, PushedRequest, Reads, RefreshToken, ScriptVersion, Sealed, Session, SettingChange, SignedHead, Standing,
+    StatusList, StatusScan, StoreError, Tally, Timestamp, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::{
     audit,
     cells::{Cells, Stored, bound},
+    deliveries, entries,
     fault::Within,
     listing, open, pending, status,
 };
@@ -104,6 +106,16 @@ impl SqliteReads {
             let mut statement = connection.prepare_cached(&sql).within(T::TABLE)?;
             let rows = statement.query_map(params, T::of).within(T::TABLE)?;
             rows.collect::<rusqlite::Result<_>>().within(T::TABLE)
+        })
+    }
+}
+
+impl SqliteReads {
+    fn positions(&self, sql: &str, limit: u32) -> Result<Vec<Position>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(sql).within("outbox")?;
+            let rows = statement.query_map([limit], |row| Cells::of(row).position()).within("outbox")?;
+            rows.collect::<rusqlite::Result<_>>().within("outbox")
         })
     }
 }
@@ -279,6 +291,19 @@ impl Reads for SqliteReads {
         )
     }
 
+    async fn entries_after(&self, after: Position, limit: u32) -> Result<Vec<Entry>, StoreError> {
+        self.read(|connection| entries::after(connection, after, limit).within("entries"))
+    }
+
+    async fn entries_listed(
+        &self,
+        filter: &EntryFilter,
+        before: Option<Position>,
+        limit: u32,
+    ) -> Result<Page<Entry>, StoreError> {
+        self.read(|connection| entries::listed(connection, filter, before, limit))
+    }
+
     async fn audit_after(&self, seq: u64, limit: u32) -> Result<Vec<AuditRecord>, StoreError> {
         self.each("WHERE seq > ?1 ORDER BY seq LIMIT ?2", rusqlite::params![seq.cast_signed(), limit])
     }
@@ -314,11 +339,24 @@ impl Reads for SqliteReads {
     }
 
     async fn outbox(&self, limit: u32) -> Result<Vec<Position>, StoreError> {
+        self.positions("SELECT epoch, seq FROM outbox ORDER BY epoch, seq LIMIT ?1", limit)
+    }
+
+    async fn unexpanded(&self, limit: u32) -> Result<Vec<Position>, StoreError> {
+        let sql = "SELECT o.epoch, o.seq FROM meta AS m JOIN outbox AS o \
+                   ON (o.epoch, o.seq) > (m.expanded_epoch, m.expanded_seq) ORDER BY o.epoch, o.seq LIMIT ?1";
+        self.positions(sql, limit)
+    }
+
+    async fn find_effect(&self, position: Position) -> Result<Option<Effect>, StoreError> {
+        self.read(|connection| deliveries::find_effect(connection, position).within(deliveries::EFFECTS))
+    }
+
+    async fn find_tally(&self, position: Position) -> Result<Option<Tally>, StoreError> {
         self.read(|connection| {
-            let sql = "SELECT epoch, seq FROM outbox ORDER BY epoch, seq LIMIT ?1";
-            let mut statement = connection.prepare_cached(sql).within("outbox")?;
-            let rows = statement.query_map([limit], |row| Cells::of(row).position()).within("outbox")?;
-            rows.collect::<rusqlite::Result<_>>().within("outbox")
+            let sql = "SELECT body FROM tallies WHERE epoch = ?1 AND seq = ?2";
+            let mut statement = connection.prepare_cached(sql).within("tallies")?;
+            statement.query_row(bound(position), |row| Cells::of(row).json()).optional().within("tallies")
         })
     }
 
@@ -371,6 +409,31 @@ impl Reads for SqliteReads {
             let mut count = connection.prepare_cached(sql).within("sessions")?;
             count.query_row([most], |row| row.get(0)).within("sessions")
         })
+    }
+
+    async fn deliveries_of(&self, position: Position) -> Result<Vec<Delivery>, StoreError> {
+        self.each("WHERE epoch = ?1 AND seq = ?2 ORDER BY receiver", bound(position))
+    }
+
+    async fn attempts_at(&self, position: Position, receiver: &str) -> Result<Vec<Attempt>, StoreError> {
+        let (epoch, seq) = bound(position);
+        let of = "WHERE epoch = ?1 AND seq = ?2 AND receiver = ?3 ORDER BY number";
+        self.each(of, rusqlite::params![epoch, seq, receiver])
+    }
+
+    async fn due_deliveries(&self, receiver: &str, now: Timestamp, limit: u32) -> Result<Vec<Delivery>, StoreError> {
+        self.each(
+            "WHERE receiver = ?1 AND state = 'pending' AND next_at <= ?2 ORDER BY next_at LIMIT ?3",
+            rusqlite::params![receiver, now.0, limit],
+        )
+    }
+
+    async fn standings(&self) -> Result<Vec<Standing>, StoreError> {
+        self.read(|connection| deliveries::standings(connection).within(Delivery::TABLE))
+    }
+
+    async fn find_identity(&self, user: &str, position: Position) -> Result<Option<Identity>, StoreError> {
+        self.read(|connection| deliveries::find_identity(connection, user, position).within(deliveries::IDENTITIES))
     }
 
     async fn script_versions(&self, name: &str) -> Result<Vec<ScriptVersion>, StoreError> {

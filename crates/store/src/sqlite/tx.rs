@@ -1,17 +1,17 @@
 //! The one write transaction: the ledger's verbs in SQL.
 
 use rescind_ledger::{
-    AccessToken, Api, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Client, Code, Consent, Device,
-    Entry, ForgottenAudit, Grant, Hash, HorizonFact, Initiator, KeyedOrder, LogoutStatusJwt, PendingOrder, Position,
-    PushedRequest, RefreshToken, Role, Script, Sealed, Session, SessionClock, SettingChange, SignedHead,
-    StatusReference, StoreError, Swept, Timestamp, Tx, Use, User,
+    AccessToken, Api, Attempt, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Client, Code, Consent,
+    Delivery, Device, Effect, Entry, ForgottenAudit, Grant, Hash, HorizonFact, Identity, Initiator, KeyedOrder,
+    LogoutStatusJwt, PendingOrder, Position, PushedRequest, RefreshToken, Role, Script, Sealed, Session, SessionClock,
+    SettingChange, SignedHead, StatusReference, StoreError, Swept, Tally, Timestamp, Tx, Use, User,
 };
 use rusqlite::params;
 
 use super::{
     audit,
     cells::{Cells, Stored, bound},
-    forget, pending,
+    deliveries, forget, pending,
     reads::LIVE_SESSIONS,
     refresh_grants, scripts, status,
     transaction::{SqliteTx, json},
@@ -537,12 +537,57 @@ impl Tx for SqliteTx<'_> {
         self.find("entries", sql, [time.0], |row| Cells::of(row).position())
     }
 
-    fn forget(&mut self, floor: Position, now: Timestamp, limit: u32) -> Result<Swept, StoreError> {
+    fn forget(
+        &mut self,
+        floor: Position,
+        now: Timestamp,
+        counted_from: Timestamp,
+        limit: u32,
+    ) -> Result<Swept, StoreError> {
         // Forgetting does not append, but the head must not be forgotten with the entries: it is in `epochs`.
-        self.attempt("entries", |connection| forget::forget(connection, floor, now, limit))
+        self.attempt("entries", |connection| forget::forget(connection, floor, [now, counted_from], limit))
+    }
+
+    fn oldest_in_outbox(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        let sql =
+            "SELECT time FROM entries WHERE (epoch, seq) = (SELECT epoch, seq FROM outbox ORDER BY epoch, seq LIMIT 1)";
+        self.find("outbox", sql, [], |row| Cells::of(row).time())
     }
 
     fn complete_outbox(&mut self, through: Position) -> Result<(), StoreError> {
         self.execute("outbox", "DELETE FROM outbox WHERE (epoch, seq) <= (?1, ?2)", bound(through)).map(drop)
+    }
+
+    fn expanded_through(&mut self, through: Position) -> Result<(), StoreError> {
+        let sql = "UPDATE meta SET expanded_epoch = ?1, expanded_seq = ?2";
+        self.execute("meta", sql, bound(through)).map(drop)
+    }
+
+    fn put_effect(&mut self, effect: &Effect) -> Result<(), StoreError> {
+        self.attempt(deliveries::EFFECTS, |connection| deliveries::put_effect(connection, effect))
+    }
+
+    fn insert_delivery(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
+        self.attempt(Delivery::TABLE, |connection| deliveries::insert(connection, delivery))
+    }
+
+    fn find_delivery(&mut self, position: Position, receiver: &str) -> Result<Option<Delivery>, StoreError> {
+        self.attempt(Delivery::TABLE, |connection| deliveries::find(connection, position, receiver))
+    }
+
+    fn put_attempt(&mut self, delivery: &Delivery, attempt: &Attempt) -> Result<(), StoreError> {
+        self.attempt(Delivery::TABLE, |connection| deliveries::put_attempt(connection, delivery, attempt))
+    }
+
+    fn put_tally(&mut self, position: Position, tally: &Tally) -> Result<(), StoreError> {
+        let (epoch, seq) = bound(position);
+        let sql = "INSERT INTO tallies (epoch, seq, body) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+        self.execute("tallies", sql, params![epoch, seq, json("tallies", tally)?]).map(drop)
+    }
+
+    fn keep_identity(&mut self, user: &str, through: Position, identity: &Identity) -> Result<(), StoreError> {
+        self.attempt(deliveries::IDENTITIES, |connection| {
+            deliveries::keep_identity(connection, user, through, identity)
+        })
     }
 }

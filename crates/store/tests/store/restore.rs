@@ -53,7 +53,7 @@ impl Running {
             self.issued.push(access.trace(ISSUER, &key()));
             let minted = Minted { grant, access, refresh: None, status: None };
             let ticket = self.queue.submit(Lane::Issuing, move |door| door.mint(&minted));
-            self.writer.turn(at(NOW));
+            self.writer.turn(&|| at(NOW));
             ticket.wait().unwrap();
         }
     }
@@ -62,7 +62,7 @@ impl Running {
         for target in targets {
             let order = Order::new(target, Reason::TokenLeaked, Initiator::Administrator("local".to_owned()));
             let ticket = self.queue.submit(Lane::Ending, move |door| door.end(&order));
-            self.writer.turn(at(NOW));
+            self.writer.turn(&|| at(NOW));
             assert!(ticket.wait().unwrap().fresh);
         }
     }
@@ -229,7 +229,7 @@ fn a_bad_backup_changes_nothing() {
     let change = ClientChange::Put(Box::new(Client { name: "kept".repeat(20_000), ..client("c") }));
     let by = Initiator::Administrator("local".to_owned());
     let ticket = server.queue.submit(Lane::Issuing, move |door| door.change_client(&change, &by));
-    server.writer.turn(at(NOW));
+    server.writer.turn(&|| at(NOW));
     ticket.wait().unwrap();
     server.issue("a", 50);
     let copy = keep.path().join("copy");

@@ -42,7 +42,7 @@ impl Held {
                 while self.app.queue.waiting() < jobs {
                     tokio::task::yield_now().await;
                 }
-                self.writer.turn(self.app.now());
+                self.writer.turn(&|| self.app.now());
             }
         };
         let both = async {
@@ -169,7 +169,7 @@ async fn what_an_earlier_job_of_the_batch_gave_can_be_taken_away_by_a_later_one(
     let put_device = |device: Device| held.app.submit(Lane::Ending, move |door| door.put_device(&device, &by()));
     let made = (put_api(api(&["read", "write"])), put_device(device(true)));
     let narrowed = (put_api(api(&["read"])), put_device(device(false)));
-    held.writer.turn(held.app.now());
+    held.writer.turn(&|| held.app.now());
     assert_eq!((made.0.await.unwrap(), made.1.await.unwrap()), (None, None));
     assert!(narrowed.0.await.unwrap().is_some() && narrowed.1.await.unwrap().is_some());
 }

@@ -256,7 +256,7 @@ impl EntryAnswer {
 }
 
 /// The keys of a JWK set that are like ours; others are nobody's who signs heads.
-pub(super) fn key_set(jwks: &Value) -> anyhow::Result<KeySet> {
+pub(in crate::cli) fn key_set(jwks: &Value) -> anyhow::Result<KeySet> {
     let listed = jwks.get("keys").and_then(Value::as_array).context("this is no JWK set")?;
     let mut keys = KeySet::new();
     for jwk in listed {
@@ -264,7 +264,7 @@ pub(super) fn key_set(jwks: &Value) -> anyhow::Result<KeySet> {
         let _ = keys.add_jwk(jwk);
     }
     if keys.kids().next().is_none() {
-        return Err(anyhow!("there is no key in the JWK set that signs heads"));
+        return Err(anyhow!("there is no key in the JWK set like those of this server"));
     }
     Ok(keys)
 }

@@ -119,7 +119,7 @@ proptest! {
                     drop(queue.submit(Lane::Ending, move |door| door.end(&order)));
                 }
                 Step::Turn => {
-                    writer.turn(now);
+                    writer.turn(&|| now);
                     let known = entries.len();
                     entries.append(&mut waiting);
                     for (one, lane, ahead, ticket) in asked.drain(..) {

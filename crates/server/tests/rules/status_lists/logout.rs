@@ -36,7 +36,7 @@ fn query(more: &str) -> String {
     )
 }
 
-async fn jwt(house: &House, cookie: &str) -> String {
+pub(crate) async fn jwt(house: &House, cookie: &str) -> String {
     authorize(house, cookie, &query("&logout_status_jwt=true")).await.jwt.unwrap()
 }
 

@@ -73,10 +73,10 @@ pub(crate) fn what_has_expired_goes_and_nothing_else<B: Backend>() {
     let mut backend = B::fresh();
     insert_all(&mut backend, "short", 500);
     insert_all(&mut backend, "long", 501);
-    let early = backend.try_write(|tx| tx.forget(NOTHING, at(499), 100)).unwrap();
+    let early = backend.try_write(|tx| tx.forget(NOTHING, at(499), at(499), 100)).unwrap();
     assert_eq!((early.rows, early.more), (0, false));
     assert_eq!((remaining(&mut backend, "short"), remaining(&mut backend, "long")), (10, 10));
-    let swept = backend.try_write(|tx| tx.forget(NOTHING, at(500), 100)).unwrap();
+    let swept = backend.try_write(|tx| tx.forget(NOTHING, at(500), at(500), 100)).unwrap();
     assert!(swept.rows >= 8 && !swept.more, "{swept:?}");
     assert_eq!((remaining(&mut backend, "short"), remaining(&mut backend, "long")), (0, 10));
     for again in [
@@ -104,7 +104,7 @@ pub(crate) fn requests_that_wait_for_their_answer_are_counted<B: Backend>() {
     });
     assert_eq!(backend.store().pending_requests().unwrap(), 3);
     for (moment, left) in [(499, 3), (500, 2), (501, 1), (502, 0)] {
-        let swept = backend.try_write(|tx| tx.forget(NOTHING, at(moment), 100)).unwrap();
+        let swept = backend.try_write(|tx| tx.forget(NOTHING, at(moment), at(moment), 100)).unwrap();
         assert_eq!((swept.pending, backend.store().pending_requests().unwrap()), (left, left), "{moment}");
     }
 }
@@ -116,11 +116,11 @@ pub(crate) fn a_session_stays_until_its_end_is_written_down<B: Backend>() {
         tx.insert_authentication(&authentication("s", 100)).unwrap();
     });
     let late = at(100_000);
-    assert_eq!(backend.try_write(|tx| tx.forget(NOTHING, late, 100)).unwrap().rows, 0);
+    assert_eq!(backend.try_write(|tx| tx.forget(NOTHING, late, late, 100)).unwrap().rows, 0);
     assert_eq!(wait(backend.reads().due_sessions(late, 10)).unwrap().len(), 1);
     assert_eq!(wait(backend.reads().authentications("s")).unwrap().len(), 1);
     backend.write(|tx| tx.settle_session("s").unwrap());
-    assert_eq!(backend.try_write(|tx| tx.forget(NOTHING, late, 100)).unwrap().rows, 1);
+    assert_eq!(backend.try_write(|tx| tx.forget(NOTHING, late, late, 100)).unwrap().rows, 1);
     assert_eq!(wait(backend.reads().find_session("s")).unwrap(), None);
     assert_eq!(wait(backend.reads().authentications("s")).unwrap(), []);
 }
@@ -133,7 +133,7 @@ pub(crate) fn a_round_of_forgetting_is_bounded_and_says_so<B: Backend>() {
     let left = |backend: &B| wait(backend.reads().grants(&Filter::default(), None, 100)).unwrap().items.len();
     let mut rounds = Vec::new();
     loop {
-        let swept = backend.try_write(|tx| tx.forget(NOTHING, at(600), 3)).unwrap();
+        let swept = backend.try_write(|tx| tx.forget(NOTHING, at(600), at(600), 3)).unwrap();
         rounds.push(left(&backend));
         if !swept.more {
             break;
@@ -150,15 +150,15 @@ pub(crate) fn entries_above_the_floor_or_in_the_outbox_stay<B: Backend>() {
         let entries = wait(backend.reads().entries_before(None, 100)).unwrap();
         entries.into_iter().rev().map(|entry| entry.position.seq).collect::<Vec<_>>()
     };
-    let first = backend.try_write(|tx| tx.forget(position(6), at(100), 3)).unwrap();
+    let first = backend.try_write(|tx| tx.forget(position(6), at(100), at(100), 3)).unwrap();
     assert!(first.more);
     assert_eq!(kept(&backend), [4, 5, 6, 7, 8, 9], "the oldest first");
-    let second = backend.try_write(|tx| tx.forget(position(6), at(100), 3)).unwrap();
+    let second = backend.try_write(|tx| tx.forget(position(6), at(100), at(100), 3)).unwrap();
     assert!(!second.more);
     assert_eq!(kept(&backend), [5, 6, 7, 8, 9], "5 and 6 are still to be told");
     backend.write(|tx| tx.complete_outbox(position(9)).unwrap());
     backend.write(|tx| {
-        tx.forget(position(6), at(100), 3).unwrap();
+        tx.forget(position(6), at(100), at(100), 3).unwrap();
     });
     assert_eq!(kept(&backend), [7, 8, 9]);
 }
@@ -173,7 +173,7 @@ pub(crate) fn an_idempotency_key_lives_as_long_as_its_entry<B: Backend>() {
     });
     backend.write(|tx| tx.complete_outbox(position(1)).unwrap());
     backend.write(|tx| {
-        tx.forget(position(2), at(100), 10).unwrap();
+        tx.forget(position(2), at(100), at(100), 10).unwrap();
     });
     let initiator = nth_entry(1).initiator;
     let mut known = |key: &str| backend.try_write(|tx| tx.find_idempotent(&initiator, key)).unwrap().is_some();
@@ -188,7 +188,7 @@ pub(crate) fn the_floor_survives_reopening_and_never_sinks<B: Backend>() {
     assert_eq!(backend.store().epochs().unwrap().1, Position::START);
     for (floor, stands_at) in [(NOTHING, Position::START), (position(3), position(3)), (position(2), position(3))] {
         backend.write(|tx| {
-            tx.forget(floor, at(0), 1).unwrap();
+            tx.forget(floor, at(0), at(0), 1).unwrap();
         });
         assert_eq!(backend.store().epochs().unwrap().1, stands_at);
     }
@@ -200,7 +200,7 @@ pub(crate) fn the_head_survives_the_forgetting_of_every_entry<B: Backend>() {
     backend.write(|tx| (1..=5).for_each(|seq| tx.append(&nth_entry(seq)).unwrap()));
     backend.write(|tx| {
         tx.complete_outbox(position(5)).unwrap();
-        tx.forget(position(5), at(100), 100).unwrap();
+        tx.forget(position(5), at(100), at(100), 100).unwrap();
     });
     let mut backend = backend.reopened();
     assert_eq!(wait(backend.reads().entries_before(None, 9)).unwrap(), []);
@@ -216,7 +216,7 @@ pub(crate) fn what_was_used_and_forgotten_cannot_be_used_again<B: Backend>() {
     let mut backend = B::fresh();
     insert_all(&mut backend, "n", 500);
     backend.write(|tx| {
-        tx.forget(NOTHING, at(500), 100).unwrap();
+        tx.forget(NOTHING, at(500), at(500), 100).unwrap();
     });
     for again in [
         backend.try_write(|tx| tx.use_code(&hash("n"), at(500))),

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod configuration;
+pub(crate) mod deliveries;
 pub(crate) mod forgetting;
 pub(crate) mod ledger;
 pub(crate) mod listing;
@@ -100,6 +101,20 @@ macro_rules! conformance {
             secrets_are_kept_by_name,
             horizons_come_back_oldest_first,
             the_last_change_of_each_setting_is_in_force,
+        ]);
+        $crate::conformance::conformance!($backend, deliveries: [
+            what_is_expanded_waits_until_it_is_complete,
+            the_oldest_in_the_outbox_says_since_when_records_are_needed,
+            an_effect_is_found_by_any_position_in_its_stretch,
+            a_tally_comes_back_as_it_was_and_is_kept_once,
+            there_is_one_delivery_of_an_entry_to_a_receiver,
+            attempts_are_rows_and_what_is_due_comes_longest_due_first,
+            every_receiver_stands_for_itself,
+            a_user_is_called_what_held_at_the_entry,
+            what_becomes_of_an_entry_goes_with_it_and_not_before,
+            a_record_that_is_still_to_be_counted_stays,
+            entries_are_listed_by_what_is_asked_the_newest_first,
+            entries_are_read_onward_a_page_at_a_time,
         ]);
         $crate::conformance::conformance!($backend, forgetting: [
             what_has_expired_goes_and_nothing_else,

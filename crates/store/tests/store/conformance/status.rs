@@ -115,7 +115,7 @@ pub(crate) fn a_list_lives_as_long_as_its_last_token_and_goes_as_a_whole<B: Back
     };
     assert_eq!(alive(&backend, 499), ["l", "m"]);
     assert_eq!(alive(&backend, 500), ["m"]);
-    let swept = |backend: &mut B, secs| backend.try_write(|tx| tx.forget(nothing, at(secs), 2)).unwrap();
+    let swept = |backend: &mut B, secs| backend.try_write(|tx| tx.forget(nothing, at(secs), at(secs), 2)).unwrap();
     assert_eq!(swept(&mut backend, 499).rows, 0, "the one that has expired stays with the others");
     assert_eq!(scan(&backend, "l").taken.len(), 2);
     swept(&mut backend, 500);
@@ -171,7 +171,7 @@ pub(crate) fn a_logout_status_jwt_is_found_by_its_hash_and_by_its_id<B: Backend>
     let (scope, position, expires_at) = ("openid read".to_owned(), token.position, token.expires_at);
     let root_time = token.root_time();
     assert_eq!(by_id(&backend, "three"), Some(CredentialOwner { scope, position, root_time, expires_at, ..owner }));
-    backend.try_write(|tx| tx.forget(Position { epoch: 0, seq: 0 }, at(500), 10)).unwrap();
+    backend.try_write(|tx| tx.forget(Position { epoch: 0, seq: 0 }, at(500), at(500), 10)).unwrap();
     assert_eq!(by_hash(&backend, "one"), None);
     assert!(by_hash(&backend, "two").is_some());
 }
