@@ -54,7 +54,10 @@ pub(super) async fn show(visit: Arc<Visit>) -> Result<Response, Trouble> {
             .or_else(|| tile_of(&visit, &ledger, "Applications", "clients", "/applications")),
         tile("APIs", "apis", "/apis").or_else(|| tile_of(&visit, &ledger, "APIs", "apis", "/apis")),
     ];
-    let all = overview.list("receivers");
+    let all = match overview.has("receivers") {
+        true => overview.list("receivers"),
+        false => visit.find("/receivers").await?.unwrap_or_default().list("items"),
+    };
     let unwell = all.iter().filter(|one| !matches!(one.text("health").as_str(), "healthy" | "unused" | ""));
     let receivers = unwell.map(|one| Receiver {
         name: one.text("name"),
