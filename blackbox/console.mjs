@@ -275,6 +275,36 @@ async function choosesSeveral(window) {
     for (const name of ['Grace Hopper', 'Alan Turing']) await window.row(name).getByRole('checkbox').check()
     await window.press(window.page.getByRole('button', { name: 'Revoke', exact: true }))
     await window.sees('Revoke all tokens of 2 users?', 'bulk')
+    await window.press(window.page.getByRole('button', { name: 'Revoke', exact: true }))
+    await window.page.getByRole('heading', { level: 1, name: 'A job for several users' }).waitFor()
+    for (let looks = 0; !window.scripts && looks < 100; looks += 1) {
+      if (await window.page.getByText('2 of 2 done').isVisible()) break
+      await window.page.reload()
+    }
+    await window.page.getByText('2 of 2 done').waitFor()
+    await window.sees('A job for several users', 'job')
+  })
+}
+
+/** An order for tomorrow, and back. */
+async function schedules(window) {
+  await window.step('an order for later waits, and is withdrawn', async () => {
+    await window.goes('/users')
+    await window.opensDialog(window.row('Grace Hopper').getByRole('link', { name: /^Revoke/ }))
+    await window.dialog().getByText('Not now, but later').click()
+    await window.dialog().getByLabel('At (UTC)').fill(new Date(Date.now() + 86_400_000).toISOString().slice(0, 16))
+    await window.dialog().getByRole('button', { name: 'Revoke', exact: true }).click()
+    if (window.scripts) {
+      await window.dialog().getByRole('heading', { name: 'Not carried out yet' }).waitFor()
+      await window.isOpenToAll()
+      await window.press(window.dialog().getByRole('link', { name: 'Its page' }))
+    }
+    await window.sees('A revocation that waits', 'pending')
+    await window.goes('/revocations')
+    await window.sees('Revocations', 'revocations-waiting')
+    await window.press(window.page.getByRole('link', { name: 'Look and decide' }).first())
+    await window.press(window.page.getByRole('button', { name: 'Withdraw' }))
+    await window.page.getByText('Withdrawn. Nothing was ended.').waitFor()
   })
 }
 
@@ -292,8 +322,45 @@ async function endsItself(window) {
   })
 }
 
+/** The pictures of docs/console.md. */
+async function poses(browser) {
+  const desk = await Window.open(browser, { name: 'picture', javaScriptEnabled: true, colorScheme: 'light', viewport: { width: 1280, height: 800 } })
+  await signsIn(desk)
+  for (const [path, name] of [['', 'overview'], ['/users', 'users'], ['/revocations', 'revocations']]) {
+    await desk.step(`poses for ${name}`, async () => {
+      await desk.goes(path)
+      await desk.shoot(name, false)
+    })
+  }
+  await desk.step('poses for the user, the dialog and the receipt', async () => {
+    await opensTokens(desk)
+    await desk.shoot('user', false)
+    await desk.opensDialog(desk.page.getByRole('link', { name: 'Revoke all tokens' }))
+    await desk.shoot('dialog', false)
+    await desk.dialog().getByLabel('Reason').selectOption('left_company')
+    await desk.dialog().getByLabel(/^Note/).fill('Last day today')
+    await desk.dialog().getByRole('button', { name: 'Revoke', exact: true }).click()
+    await desk.dialog().getByRole('heading', { name: 'Revoked', exact: true }).waitFor()
+    await desk.dialog().getByText('Complete', { exact: true }).waitFor()
+    await desk.press(desk.dialog().getByRole('link', { name: "The receipt's page" }))
+    await desk.shoot('receipt', false)
+  })
+  const phone = await Window.open(browser, { name: 'picture', javaScriptEnabled: true, colorScheme: 'dark', viewport: { width: 390, height: 780 }, hasTouch: true })
+  await signsIn(phone)
+  await phone.step('poses on a phone', async () => {
+    await phone.goes('/applications')
+    await phone.opensDialog(phone.row('Orders Notebook').getByRole('link', { name: /^Revoke the tokens/ }))
+    await phone.shoot('phone', false)
+  })
+}
+
 if (process.env.SHOTS) mkdirSync(process.env.SHOTS, { recursive: true })
 const browser = await step('Chromium starts', launch)
+if (process.env.PICTURES) {
+  await poses(browser)
+  await browser.close()
+  process.exit(0)
+}
 for (const visitor of VISITORS) {
   const window = await Window.open(browser, visitor)
   await signsIn(window)
@@ -302,6 +369,7 @@ for (const visitor of VISITORS) {
   if (visitor.name === 'console-desk') await revokesByKeyboard(window)
   if (!window.scripts) await revokesByPages(window)
   await choosesSeveral(window)
+  await schedules(window)
   await endsItself(window)
   await window.page.context().close()
 }

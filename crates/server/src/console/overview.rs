@@ -33,9 +33,11 @@ struct Page {
     effect: Option<Chart>,
     receivers: Vec<Receiver>,
     has_receivers: bool,
-    as_of: String,
+    as_of: Option<Moment>,
+    head: String,
+    /// Whether there is so much that sessions and tokens were not counted to the end.
+    is_least: bool,
     version: String,
-    now: Option<Moment>,
 }
 
 /// `GET /console`.
@@ -54,7 +56,7 @@ pub(super) async fn show(visit: Arc<Visit>) -> Result<Response, Trouble> {
             .or_else(|| tile_of(&visit, &ledger, "Applications", "clients", "/applications")),
         tile("APIs", "apis", "/apis").or_else(|| tile_of(&visit, &ledger, "APIs", "apis", "/apis")),
     ];
-    let all = overview.list("receivers");
+    let all = visit.find("/receivers").await?.unwrap_or_default().list("items");
     let unwell = all.iter().filter(|one| !matches!(one.text("health").as_str(), "healthy" | "unused" | ""));
     let receivers = unwell.map(|one| Receiver {
         name: one.text("name"),
@@ -71,9 +73,10 @@ pub(super) async fn show(visit: Arc<Visit>) -> Result<Response, Trouble> {
         effect: effect(&overview.at("time_to_effect")),
         receivers: receivers.collect(),
         has_receivers: !all.is_empty(),
-        as_of: overview.find("as_of").unwrap_or_else(|| ledger.text("head")),
+        as_of: overview.moment("as_of", visit.now()),
+        head: ledger.text("head"),
+        is_least: overview.has("exact") && !overview.is("exact"),
         version: status.text("version"),
-        now: status.moment("time", visit.now()),
     }))
 }
 
@@ -89,9 +92,7 @@ fn tile_of(
 
 /// Revocations over time: by the hour, or by the day.
 fn series(overview: &Json, is_hour: bool) -> Option<Chart> {
-    let revocations = overview.at("revocations");
-    let name = if is_hour { "hours" } else { "days" };
-    let items = if revocations.has(name) { revocations.list(name) } else { overview.list("revocations") };
+    let items = overview.list(if is_hour { "revocations" } else { "revocations_by_day" });
     let counts = items.iter().filter_map(|one| Some((begin(one.time("from")?, is_hour), one.number("count")?)));
     let counts: Vec<(String, u64)> = counts.collect();
     (!counts.is_empty()).then(|| Chart::of(&counts))

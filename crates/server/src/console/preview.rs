@@ -63,7 +63,13 @@ impl Preview {
         let late = counted.list("self_contained").iter().map(|item| Late::of(visit, item, names)).collect();
         let receivers = counted.list("receivers");
         Self {
-            sentence: sentence(is_exact, sessions, tokens, users, by_application.len() as u64, receivers.len() as u64),
+            sentence: sentence(
+                is_exact,
+                [sessions, grants, tokens],
+                users,
+                by_application.len() as u64,
+                receivers.len() as u64,
+            ),
             counts: vec![
                 ("Users", thousands(users)),
                 ("Sessions", thousands(sessions)),
@@ -94,9 +100,16 @@ impl Late {
     }
 }
 
-fn sentence(is_exact: bool, sessions: u64, tokens: u64, users: u64, applications: u64, receivers: u64) -> String {
+fn sentence(is_exact: bool, ended: [u64; 3], users: u64, applications: u64, receivers: u64) -> String {
     let least = if is_exact { "" } else { "at least " };
-    let mut text = format!("This ends {least}{} and {}", count(sessions, "session"), count(tokens, "access token"));
+    let there = ended.into_iter().zip(["session", "grant", "access token"]);
+    let there = there.filter(|(number, _)| *number > 0).map(|(number, words)| count(number, words));
+    let there: Vec<String> = there.collect();
+    let listed = match there.as_slice() {
+        [rest @ .., last] if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        all => all.concat(),
+    };
+    let mut text = format!("This ends {least}{listed}");
     if users > 0 {
         text += &format!(" of {}", count(users, "user"));
     }
@@ -119,12 +132,9 @@ mod tests {
     #[test]
     fn one_sentence_says_what_ends() {
         assert_eq!(
-            sentence(true, 41, 1_200, 38, 6, 2),
-            "This ends 41 sessions and 1,200 access tokens of 38 users in 6 applications; 2 receivers are told."
+            sentence(true, [41, 50, 1_200], 38, 6, 2),
+            "This ends 41 sessions, 50 grants and 1,200 access tokens of 38 users in 6 applications; 2 receivers are told."
         );
-        assert_eq!(
-            sentence(false, 0, 1, 0, 1, 0),
-            "This ends at least 0 sessions and 1 access token in 1 application."
-        );
+        assert_eq!(sentence(false, [0, 0, 1], 0, 1, 0), "This ends at least 1 access token in 1 application.");
     }
 }

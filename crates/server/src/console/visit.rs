@@ -276,7 +276,12 @@ impl Visit {
 
     /// What users are called, by id: these few only, since each look is recorded.
     pub(super) async fn user_names(&self, ids: impl IntoIterator<Item = String>) -> HashMap<String, String> {
-        let mut distinct: Vec<String> = ids.into_iter().filter(|id| !id.is_empty()).collect();
+        let who = &self.pass.who;
+        let mut names = HashMap::from([(who.id.clone(), who.name().to_owned())]);
+        // What fills in by itself asks again and again: nobody is looked up for that.
+        let is_repeated = self.is_partial() && self.parts.method == Method::GET;
+        let wanted = ids.into_iter().filter(|id| !is_repeated && !names.contains_key(id));
+        let mut distinct: Vec<String> = wanted.filter(|id| !id.is_empty()).collect();
         distinct.sort();
         distinct.dedup();
         distinct.truncate(MOST_NAMES);
@@ -284,7 +289,8 @@ impl Visit {
             let found = self.find(&format!("/users/{}", segment(&id))).await.ok().flatten();
             found.map(|user| (id, user_name(&user)))
         });
-        join_all(asked).await.into_iter().flatten().collect()
+        names.extend(join_all(asked).await.into_iter().flatten());
+        names
     }
 
     /// To another page, after a form.

@@ -1,7 +1,7 @@
 //! The console in a browser: every page, the four places from which one revokes, by keyboard, on a phone, with and without
 //! JavaScript, among users and applications with hostile names.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result};
 use reqwest::Method;
@@ -42,6 +42,31 @@ async fn furnish(server: &Server) -> Result<()> {
         let user = json!({ "user_name": name, "display_name": shown, "password": PASSWORD, "role": role });
         add(server, "/users", &user).await?;
     }
+    let api = json!({ "audience": API, "name": "Orders", "scopes": [API_SCOPE], "token_format": "jwt" });
+    add(server, "/apis", &api).await?;
+    furnish_applications(server, &["Orders Notebook", "Calendar", "Mail on the Move"]).await?;
+    let script = json!({ "name": "guard", "source": "fn revoke(event) { allow() }", "enabled": true });
+    server.administer(Method::POST, "/scripts", &script).await?;
+    for (name, note) in [("joan", "Last day was Friday"), ("alan", "Account taken over")] {
+        let order = json!({ "target": { "kind": "user", "user": name }, "reason": "left_company", "note": note });
+        server.administer(Method::POST, "/revocations", &order).await?;
+    }
+    Ok(())
+}
+
+/// Applications to which somebody signed in.
+async fn furnish_applications(server: &Server, names: &[&str]) -> Result<()> {
+    let scopes: Vec<&str> = SCOPE.split(' ').chain([API_SCOPE]).collect();
+    for name in names {
+        let app = Application::add(server, json!({ "name": name, "scopes": scopes })).await?;
+        app.sign_in().await?;
+        app.sign_in_with(&[("resource", API)]).await?;
+    }
+    Ok(())
+}
+
+/// The same, by names that mean harm.
+async fn furnish_hostile(server: &Server) -> Result<()> {
     for (number, name) in HOSTILE.into_iter().enumerate() {
         let user = json!({ "user_name": format!("{name}{number}"), "display_name": name });
         add(server, "/users", &user).await?;
@@ -51,30 +76,16 @@ async fn furnish(server: &Server) -> Result<()> {
         let api = json!({ "audience": format!("urn:hostile:{number}:{}", name.replace(' ', "")), "name": name });
         add(server, "/apis", &api).await.with_context(|| api.to_string())?;
     }
-    add(server, "/apis", &json!({ "audience": API, "name": "Orders", "scopes": [API_SCOPE], "token_format": "jwt" }))
-        .await?;
-    let scopes: Vec<&str> = SCOPE.split(' ').chain([API_SCOPE]).collect();
-    for name in ["Orders Notebook", "Calendar", "Mail on the Move", HOSTILE[0], HOSTILE[4]] {
-        let app = Application::add(server, json!({ "name": name, "scopes": scopes })).await?;
-        app.sign_in().await?;
-        app.sign_in_with(&[("resource", API)]).await?;
-    }
-    let script = json!({ "name": "guard", "source": "fn revoke(event) { allow() }", "enabled": true });
-    server.administer(Method::POST, "/scripts", &script).await?;
+    furnish_applications(server, &[HOSTILE[0], HOSTILE[4]]).await?;
     let note = json!({ "value": 9, "note": HOSTILE[1] });
     server.administer(Method::PATCH, "/settings/statusListTtl", &note).await?;
-    for name in ["joan", "alan"] {
-        let order = json!({ "target": { "kind": "user", "user": name }, "reason": "left_company", "note": HOSTILE[0] });
-        server.administer(Method::POST, "/revocations", &order).await?;
-    }
+    let order = json!({ "target": { "kind": "user", "user": "alan" }, "note": HOSTILE[0] });
+    server.administer(Method::POST, "/revocations", &order).await?;
     Ok(())
 }
 
-#[tokio::test]
-async fn an_administrator_with_a_browser_walks_the_console_and_revokes_from_all_four_places() -> Result<()> {
-    let Some(parts) = parts::find() else { return Ok(()) };
-    let server = Server::start().await?;
-    furnish(&server).await?;
+/// What the browser's program is told.
+fn told(server: &Server, shots: &Path) -> Command {
     let mut command = Command::new("node");
     command
         .arg(programs().join("console.mjs"))
@@ -84,6 +95,25 @@ async fn an_administrator_with_a_browser_walks_the_console_and_revokes_from_all_
         .env("PASSWORD", PASSWORD)
         .env("CLIENT_ID", "rescind-console")
         .env("REDIRECT_URI", format!("{}/console/callback", server.issuer))
-        .env("SHOTS", parts.with_file_name("shots"));
+        .env("SHOTS", shots);
+    command
+}
+
+#[tokio::test]
+async fn an_administrator_with_a_browser_walks_the_console_and_revokes_from_all_four_places() -> Result<()> {
+    let Some(parts) = parts::find() else { return Ok(()) };
+    let server = Server::start().await?;
+    furnish(&server).await?;
+    furnish_hostile(&server).await?;
+    run(told(&server, &parts.with_file_name("shots")), &server).await
+}
+
+#[tokio::test]
+async fn the_pictures_of_the_guide_are_taken() -> Result<()> {
+    let Some(parts) = parts::find() else { return Ok(()) };
+    let server = Server::start().await?;
+    furnish(&server).await?;
+    let mut command = told(&server, &parts.with_file_name("shots").join("pictures"));
+    command.env("PICTURES", "1");
     run(command, &server).await
 }

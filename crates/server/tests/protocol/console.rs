@@ -15,16 +15,16 @@ use crate::{
 const HOSTILE: &str = "\"><script>alert(1)</script><img src=x onerror='alert(1)'>";
 
 /// A browser in which somebody uses the console.
-struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     server: &'a Server,
     person: Person,
 }
 
 /// A page that came back.
-struct Page {
-    status: u16,
-    headers: header::HeaderMap,
-    html: String,
+pub(crate) struct Page {
+    pub(crate) status: u16,
+    pub(crate) headers: header::HeaderMap,
+    pub(crate) html: String,
 }
 
 impl Page {
@@ -33,12 +33,12 @@ impl Page {
         Ok(Self { status, headers, html: answer.text().await? })
     }
 
-    fn location(&self) -> &str {
+    pub(crate) fn location(&self) -> &str {
         self.headers.get(header::LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     /// The first value of a hidden field.
-    fn field(&self, name: &str) -> Result<String> {
+    pub(crate) fn field(&self, name: &str) -> Result<String> {
         let begin = format!("name=\"{name}\" value=\"");
         let (_, rest) = self.html.split_once(&begin).with_context(|| format!("no field {name}: {}", self.html))?;
         Ok(rest.split('"').next().unwrap_or_default().to_owned())
@@ -56,7 +56,7 @@ impl<'a> Browser<'a> {
         Ok(Self { server, person })
     }
 
-    async fn administrator(server: &'a Server) -> Result<Self> {
+    pub(crate) async fn administrator(server: &'a Server) -> Result<Self> {
         Self::with_scopes(server, &["rescind:read", "rescind:revoke", "rescind:write"]).await
     }
 
@@ -68,11 +68,11 @@ impl<'a> Browser<'a> {
         Ok(Url::parse(&format!("{}/console{path}", self.server.issuer))?)
     }
 
-    async fn get(&mut self, path: &str) -> Result<Page> {
+    pub(crate) async fn get(&mut self, path: &str) -> Result<Page> {
         Page::of(self.person.send(&self.at(path)?, None).await?).await
     }
 
-    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Result<Page> {
+    pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Result<Page> {
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Page::of(self.person.send(&self.at(path)?, Some(fields)).await?).await
     }
@@ -110,18 +110,18 @@ impl<'a> Browser<'a> {
     }
 }
 
-async fn add_user(server: &Server, name: &str, role: Value) -> Result<String> {
+pub(crate) async fn add_user(server: &Server, name: &str, role: Value) -> Result<String> {
     let user = json!({ "user_name": name, "password": PASSWORD, "role": role });
     let added = server.administer(Method::POST, "/users", &user).await?;
     Ok(added["id"].as_str().context("no id")?.to_owned())
 }
 
-async fn user_id(server: &Server, name: &str) -> Result<String> {
+pub(crate) async fn user_id(server: &Server, name: &str) -> Result<String> {
     let found = server.administer(Method::GET, &format!("/users/{name}"), &Value::Null).await?;
     Ok(found["id"].as_str().context("no id")?.to_owned())
 }
 
-async fn entries(server: &Server) -> Result<usize> {
+pub(crate) async fn entries(server: &Server) -> Result<usize> {
     let found = server.administer(Method::GET, "/revocations", &Value::Null).await?;
     Ok(found["items"].as_array().map_or(0, Vec::len))
 }

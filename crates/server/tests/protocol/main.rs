@@ -22,6 +22,7 @@ mod certificates;
 mod client_authentication;
 mod codes;
 mod console;
+mod console_guards;
 mod devices;
 mod discovery;
 mod endings;
