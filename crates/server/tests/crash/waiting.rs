@@ -91,14 +91,14 @@ async fn what_was_due_while_nobody_served_is_carried_out_once_at_the_next_start(
     let server = place.serve();
     let robot = Application::robot(&server).await;
     let token = robot.issue(&server).await;
-    let at = jiff::Timestamp::from_millisecond(Clock::System.now().0 + 3000).unwrap();
+    let at = jiff::Timestamp::from_second(Clock::System.now().secs() + 4).unwrap();
     let target = json!({ "kind": "client", "client": robot.id });
     let order = json!({ "target": target, "at": at.to_string() });
     let kept = server.administer(Method::POST, "/revocations", &order).await.unwrap().succeeds();
     let path = format!("/pending-revocations/{}", kept["pending"]["id"].as_str().unwrap());
     assert!(robot.is_active(&server, &token).await);
     server.kill();
-    tokio::time::sleep(Duration::from_millis(3100)).await;
+    tokio::time::sleep(Duration::from_millis(4100)).await;
     let mut server = place.serve();
     for _ in 0..3 {
         let begun = std::time::Instant::now();

@@ -37,6 +37,7 @@ mod limits;
 mod logout;
 mod operating;
 mod own_password;
+mod paths;
 mod promises;
 mod prompts;
 mod pushed;
