@@ -15,8 +15,7 @@ const ROUND: u32 = 256;
 const PAGE: u32 = 1000;
 
 /// Counts whatever is expanded and waits.
-pub(super) async fn count_all(app: &App) -> Result<(), LedgerError> {
-    let mut share = Share::begin();
+pub(super) async fn count_all(app: &App, mut share: Share) -> Result<(), LedgerError> {
     while count_some(app, &mut share).await? {
         share.rest().await;
     }

@@ -150,7 +150,7 @@ async fn count_for_ever(app: Arc<App>) {
         tracing::warn!(error = %why, "counting starts from the entries themselves");
     }
     loop {
-        if let Err(why) = counting::count_all(&app).await {
+        if let Err(why) = counting::count_all(&app, share::Share::begin()).await {
             tracing::error!(error = %why, "counting failed; it is tried again");
             tokio::time::sleep(COUNT_EVERY).await;
         }
@@ -161,7 +161,7 @@ async fn count_for_ever(app: Arc<App>) {
 /// Expands and counts everything that waits. The background tasks do the same bit by bit.
 pub async fn dispatch(app: &App) -> Result<(), LedgerError> {
     dispatch::expand_all(app).await?;
-    counting::count_all(app).await
+    counting::count_all(app, share::Share::whole()).await
 }
 
 /// Gives up what has waited too long for a receiver that is not configured any more: nobody else ever would.
