@@ -7,7 +7,7 @@ use axum::{
     response::Response,
 };
 use http_body_util::BodyExt;
-use rescind_ledger::{Entry, Initiator, Reads, Reason, Target};
+use rescind_ledger::{Entry, Initiator, Reads, Reason, Target, User};
 use serde_json::{Value, json};
 
 use crate::house::{House, PASSWORD, subject, text};
@@ -473,4 +473,23 @@ async fn a_scim_token_is_good_for_nothing_else() {
         );
     }
     assert!(!house.is_active("web", &entra.token).await);
+}
+
+#[tokio::test]
+async fn a_question_that_no_index_answers_is_refused_among_too_many_users() {
+    let house = House::open().await;
+    let entra = Directory::of(&house).await;
+    let now = house.app.now();
+    let many = move |door: &mut rescind_ledger::Door<'_>| {
+        (0..20_000).try_for_each(|n| door.add_user(&User::new(format!("u_{n}"), format!("user {n}"), now)))
+    };
+    house.door(many).await.unwrap();
+    for query in ["filter=userName%20co%20%22user%22", "sortBy=displayName", "filter=not%20(userName%20eq%20%22bob%22)"]
+    {
+        let (status, answer) = entra.call("GET", &format!("/Users?{query}"), None).await;
+        assert_eq!((status.as_u16(), &answer["scimType"]), (400, &json!("tooMany")), "{query}");
+    }
+    assert_eq!(entra.find("userName eq \"USER 19999\" and active eq true").await["totalResults"], 1);
+    let (_, page) = entra.call("GET", "/Users?startIndex=20002&count=5&sortBy=userName", None).await;
+    assert_eq!((&page["totalResults"], &page["itemsPerPage"]), (&json!(20_002), &json!(1)));
 }
