@@ -98,12 +98,24 @@ class Registered:
         case.headers["Authorization"] = f"Bearer {registered['registration_access_token']}"
 
 
+@schemathesis.auth().apply_to(takes("scim_token"))
+class Provisioning:
+    def get(self, case, context):
+        bearer = {"Authorization": f"Bearer {Administrator().get(None, None)}"}
+        answer = HTTP.post(f"{ISSUER}/admin/v1/scim-tokens", json={"name": "schemathesis"}, headers=bearer, timeout=TIMEOUT_SECONDS)
+        answer.raise_for_status()
+        return answer.json()["scim_token"]
+
+    def set(self, case, given, context):
+        case.headers["Authorization"] = f"Bearer {given}"
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     # Ids that answers contain are used again. Those by whom the calls are made must not be removed or changed.
-    own = {"/admin/v1/clients/": (ADMIN[0], CLIENT[0]), "/admin/v1/users/": (OWN_USER, USER[0])}
+    own = {"/admin/v1/clients/": (ADMIN[0], CLIENT[0]), "/admin/v1/users/": (OWN_USER, USER[0]), "/scim/v2/Users/": (OWN_USER,)}
     for path, ids in own.items():
-        is_change = case.method in ("DELETE", "PATCH") or case.path.endswith("/secret")
+        is_change = case.method in ("DELETE", "PATCH", "PUT") or case.path.endswith("/secret")
         if is_change and case.path.startswith(path) and case.path_parameters.get("id") in ids:
             case.path_parameters["id"] = "somebody-else"
     path = case.path.removeprefix(PREFIX)

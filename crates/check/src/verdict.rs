@@ -128,6 +128,7 @@ impl Index {
         ControlFlow::Continue(())
     }
 
+    #[inline]
     fn stamp_of(&self, trace: &Trace) -> u64 {
         match self.place(trace.position()) {
             Place::At(ordinal) | Place::AboveHead(ordinal) => ordinal,

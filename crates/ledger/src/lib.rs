@@ -64,7 +64,7 @@ pub use origin::Origin;
 pub use pending::{Approval, Next, PendingOrder, PendingState, PendingStep, Placed, Placement};
 pub use port::{
     CredentialOwner, EntryFilter, Filter, ForgottenAudit, KeyedOrder, Mark, Marker, Page, Reads, Store, StoreError,
-    Swept, Tx, Use,
+    Swept, Tx, Use, UserOrder,
 };
 pub use records::{
     AccessToken, Api, Authentication, Client, ClientAuthMethod, Code, Consent, Device, Grant, PushedRequest,

@@ -244,7 +244,9 @@ impl Door<'_> {
             return self.end(order).map(Placed::Ended).map(Some);
         }
         match self.tx.find_pending_by_key(&order.initiator, key)? {
-            Some(pending) if pending.order.target == order.target => Ok(Some(Placed::Pending(Box::new(pending)))),
+            Some(pending) if (&pending.order.target, pending.order.before) == (&order.target, order.before) => {
+                Ok(Some(Placed::Pending(Box::new(pending))))
+            }
             Some(_) => Err(LedgerError::Refused("the idempotency key was used for another target")),
             None => Ok(None),
         }

@@ -279,6 +279,15 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+/// An order of users that the store can page through without sorting them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserOrder {
+    Id,
+    /// By user name, without regard to case.
+    UserName,
+    UserNameDescending,
+}
+
 /// The read side: any number of readers, beside the writer.
 pub trait Reads: Clone + Send + Sync + 'static {
     fn find_access_token(&self, hash: &Hash) -> impl Future<Output = Result<Option<AccessToken>, StoreError>> + Send;
@@ -323,6 +332,21 @@ pub trait Reads: Clone + Send + Sync + 'static {
         email: &str,
         limit: u32,
     ) -> impl Future<Output = Result<Vec<User>, StoreError>> + Send;
+    /// The users whom a provisioning system knows under a name, at most `limit` of them, by id; names are compared exactly.
+    fn find_users_by_external_id(
+        &self,
+        external_id: &str,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<User>, StoreError>> + Send;
+    /// The users in an order, `limit` of them behind the first `skip`.
+    fn users_in_order(
+        &self,
+        order: UserOrder,
+        skip: u32,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<User>, StoreError>> + Send;
+    /// How many users there are, counting no further than `most`.
+    fn count_users(&self, most: u32) -> impl Future<Output = Result<u32, StoreError>> + Send;
     /// Sessions that have not ended and, by what is stored, ran out of time by now: the longest due first.
     fn due_sessions(&self, now: Timestamp, limit: u32)
     -> impl Future<Output = Result<Vec<Session>, StoreError>> + Send;

@@ -15,18 +15,20 @@ pub enum Kind {
     InitialAccessToken,
     RefreshToken,
     RegistrationAccessToken,
+    ScimToken,
     SessionCookie,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AccessToken,
         Self::ClientSecret,
         Self::Code,
         Self::InitialAccessToken,
         Self::RefreshToken,
         Self::RegistrationAccessToken,
+        Self::ScimToken,
         Self::SessionCookie,
     ];
 
@@ -40,6 +42,7 @@ impl Kind {
             Self::InitialAccessToken => "rsc_ia_",
             Self::RefreshToken => "rsc_rt_",
             Self::RegistrationAccessToken => "rsc_ra_",
+            Self::ScimToken => "rsc_sp_",
             Self::SessionCookie => "rsc_sc_",
         }
     }

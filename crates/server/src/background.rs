@@ -2,15 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rescind_ledger::{Lane, LedgerError, Reads, Session, Sweep, Target, Ticket, TimedOut, Timestamp, horizon_in_force};
+use rescind_ledger::{
+    Lane, LedgerError, Reads, Sealed, Session, Sweep, Target, Ticket, TimedOut, Timestamp, horizon_in_force,
+};
 
 use crate::{
     admin,
     app::App,
     audit, deliveries,
     keys::{StoredKey, signing_key_name},
-    protocol::register::initial_access::has_expired,
+    protocol::register::initial_access,
     records::Activity,
+    sources::scim::tokens,
 };
 
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -129,7 +132,7 @@ pub async fn sweep(app: &App) -> Result<u64, LedgerError> {
     app.status_lists.tidy(app.now()).await?;
     rows += forget_audit_records(app).await?;
     rows += forget_closed(app).await?;
-    rows += forget_initial_access_tokens(app).await?;
+    rows += forget_expired_leave(app).await?;
     retire_signing_keys(app).await?;
     Ok(rows)
 }
@@ -155,10 +158,13 @@ async fn forget_closed(app: &App) -> Result<u64, LedgerError> {
     app.submit(Lane::Issuing, move |door| door.forget_closed(before, SWEEP_ROWS)).await
 }
 
-/// Drops initial access tokens that have expired: they lie among the secrets, which the store knows no expiry of.
-async fn forget_initial_access_tokens(app: &App) -> Result<u64, LedgerError> {
+/// Drops initial access tokens and SCIM tokens that have expired: they lie among the secrets, which the store knows no expiry of.
+async fn forget_expired_leave(app: &App) -> Result<u64, LedgerError> {
     let stored = app.records.store.secrets().await?;
-    let expired = stored.into_iter().filter(|(name, sealed)| has_expired(app, name, sealed));
+    let is_over = |name: &str, sealed: &Sealed| {
+        initial_access::has_expired(app, name, sealed) || tokens::has_expired(app, name, sealed)
+    };
+    let expired = stored.into_iter().filter(|(name, sealed)| is_over(name, sealed));
     let gone: Vec<String> = expired.map(|(name, _)| name).collect();
     let rows = u64::try_from(gone.len()).unwrap_or(u64::MAX);
     if rows > 0 {

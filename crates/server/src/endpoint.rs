@@ -138,6 +138,17 @@ pub fn router(table: &'static [Endpoint], issuer_path: &str) -> Router<Arc<App>>
     if issuer_path.is_empty() { root.merge(below) } else { root.nest(issuer_path, below) }
 }
 
+/// The same, with an answer of one's own for whatever else is asked for below a path.
+pub fn router_below(
+    table: &'static [Endpoint],
+    issuer_path: &str,
+    base: &str,
+    nothing: &MethodRouter<Arc<App>>,
+) -> Router<Arc<App>> {
+    let rest = ["", "/", "/{*rest}"].map(|rest| format!("{issuer_path}{base}{rest}"));
+    rest.iter().fold(router(table, issuer_path), |router, path| router.route(path, nothing.clone()))
+}
+
 /// A router of lines at other paths than their own.
 pub fn router_at(lines: impl Iterator<Item = (String, &'static Endpoint)>) -> Router<Arc<App>> {
     lines.fold(Router::new(), |router, (path, line)| router.route(&path, (line.serve)()))

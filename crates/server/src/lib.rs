@@ -19,6 +19,7 @@ pub mod master_key;
 pub mod openapi;
 pub mod origin;
 pub mod pace;
+pub mod password;
 pub mod peer;
 pub mod places;
 pub mod protocol;
@@ -27,10 +28,12 @@ pub mod records;
 pub mod runtime_log;
 pub mod scripts;
 pub mod serve;
+pub mod sources;
 pub mod status_lists;
 pub mod telemetry;
 pub mod tls;
 pub mod touch;
+pub mod user_name;
 
 use std::sync::Arc;
 
@@ -39,5 +42,5 @@ pub fn router(app: &Arc<app::App>) -> axum::Router {
     let described = endpoint::router(openapi::ENDPOINTS, app.config.issuer_path());
     let (protocol, admin) = (protocol::router(app), admin::router(app));
     let console = console::router(app, &protocol, &admin);
-    protocol.merge(admin).merge(console).merge(described.with_state(app.clone()))
+    protocol.merge(admin).merge(console).merge(sources::router(app)).merge(described.with_state(app.clone()))
 }

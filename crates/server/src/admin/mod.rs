@@ -21,6 +21,7 @@ mod receivers;
 mod registration_tokens;
 mod revocations;
 mod routes;
+mod scim_tokens;
 mod scripts;
 mod sessions;
 mod settings;

@@ -2,7 +2,7 @@
 
 use super::{
     Access, Recorded, Route, apis, audit, bulk, clients, devices, entries, explain, guard, keys, listings, pending,
-    preview, receivers, registration_tokens, revocations, scripts, sessions, settings, status, users,
+    preview, receivers, registration_tokens, revocations, scim_tokens, scripts, sessions, settings, status, users,
 };
 use crate::{
     endpoint::Verb::{Delete, Get, Patch, Post},
@@ -179,5 +179,11 @@ pub static ROUTES: &[Route] = &[
     route!(Get "/initial-access-tokens", Read, ByItself, registration_tokens::list, "Lists tokens for registering clients.",
         |it| listing(it, registration_tokens::shown())),
     route!(Delete "/initial-access-tokens/{id}", Write, Change, registration_tokens::withdraw, "Takes back such a token.",
+        |it| it.place("id", text(), "The token's id.").gives(200, users::removed("id")).refuses(&[404])),
+    route!(Post "/scim-tokens", Write, Change, scim_tokens::issue, "Makes a token for a provisioning system, shown this once.",
+        |it| it.json(of::<scim_tokens::NewToken>()).gives(201, scim_tokens::issued()).refuses(&[422])),
+    route!(Get "/scim-tokens", Read, ByItself, scim_tokens::list, "Lists the tokens of provisioning systems.",
+        |it| listing(it, scim_tokens::shown())),
+    route!(Delete "/scim-tokens/{id}", Write, Change, scim_tokens::withdraw, "Takes back such a token.",
         |it| it.place("id", text(), "The token's id.").gives(200, users::removed("id")).refuses(&[404])),
 ];

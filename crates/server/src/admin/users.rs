@@ -14,7 +14,7 @@ use super::{
 use crate::{
     clock::fresh_id,
     openapi::shape::{Members, Shape, flag, inline, maybe, moment, object, one_of, position, text},
-    protocol::password,
+    password, user_name,
 };
 
 #[derive(Deserialize, ToSchema)]
@@ -186,33 +186,13 @@ async fn hash(password: Option<String>) -> Result<Option<String>, Problem> {
     hashed.map(Some).map_err(|why| Problem::refused(why.to_string()))
 }
 
-/// The longest user name, in bytes.
-const USER_NAME_LIMIT: usize = 256;
-
 fn check_user_name(name: &str) -> Result<(), Problem> {
-    let odd =
-        name.is_empty() || name.len() > USER_NAME_LIMIT || name.trim() != name || name.chars().any(char::is_control);
-    if odd {
-        return Err(Problem::refused("a user name has 1 to 256 bytes, no control characters and no spaces around it"));
-    }
-    // A user is named by id or by name: nobody may bear what could be another's id.
-    if name.starts_with("u_") {
-        return Err(Problem::refused("a user name does not begin with `u_`, as user ids do"));
-    }
-    Ok(())
+    user_name::check(name).map_err(Problem::refused)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_user_name_is_never_what_an_id_could_be() {
-        assert!(check_user_name("alice@example.org").is_ok());
-        for wrong in ["", " alice", "alice ", "a\nb", "u_AAAAAAAAAAAAAAAAAAAAAA"] {
-            assert!(check_user_name(wrong).is_err(), "{wrong:?}");
-        }
-    }
 
     #[test]
     fn null_removes_and_absence_keeps() {

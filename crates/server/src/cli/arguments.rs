@@ -135,6 +135,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: RegistrationTokenCommand,
     },
+    /// Tokens with which provisioning systems drive the accounts, by SCIM.
+    ScimToken {
+        #[command(subcommand)]
+        command: ScimTokenCommand,
+    },
     /// Scripts that are asked before a revocation is written.
     Script {
         #[command(subcommand)]
@@ -636,6 +641,25 @@ pub(super) enum KeysCommand {
 pub(super) enum RegistrationTokenCommand {
     /// Makes one and prints it, this once.
     New,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ScimTokenCommand {
+    /// Makes one for a provisioning system and prints it, this once.
+    Issue {
+        /// What the provisioning system is called in entries and audit records.
+        name: String,
+        /// For how many days it is good.
+        #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=730))]
+        days: u32,
+    },
+    /// Lists them.
+    List(PageArguments),
+    /// Takes one back.
+    Remove {
+        /// Its id.
+        id: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{
     arguments::{
         ApiCommand, ApiOptions, ClientCommand, ClientOptions, DeviceCommand, Globals, Output, PageArguments,
-        RegistrationTokenCommand, SwitchArguments, UserCommand,
+        RegistrationTokenCommand, ScimTokenCommand, SwitchArguments, UserCommand,
     },
     confirm::ConfirmArguments,
     connection::{Connection, part},
@@ -280,6 +280,27 @@ pub(super) async fn registration_token(
 ) -> Result<(), Failure> {
     let RegistrationTokenCommand::New = command;
     let answer = server.post("/initial-access-tokens", &json!({})).await?;
+    output::record(globals, &answer);
+    Ok(())
+}
+
+pub(super) async fn scim_token(
+    globals: &Globals,
+    server: &Connection,
+    command: ScimTokenCommand,
+) -> Result<(), Failure> {
+    let answer = match command {
+        ScimTokenCommand::Issue { name, days } => {
+            server.post("/scim-tokens", &json!({ "name": name, "days": days })).await?
+        }
+        ScimTokenCommand::List(page) => {
+            let columns = ["id", "name", "created_at", "expires_at", "revoked"];
+            return list(globals, server, "/scim-tokens", &page, &columns).await;
+        }
+        ScimTokenCommand::Remove { id } => {
+            server.send(Method::DELETE, &format!("/scim-tokens/{}", part(&id)), &[], None).await?
+        }
+    };
     output::record(globals, &answer);
     Ok(())
 }

@@ -101,6 +101,7 @@ async fn remote(globals: &Globals, command: Command) -> Result<(), Failure> {
         }
         Command::Keys { command } => issued::keys(globals, &server, command).await,
         Command::RegistrationToken { command } => configure::registration_token(globals, &server, command).await,
+        Command::ScimToken { command } => configure::scim_token(globals, &server, command).await,
         Command::Script { command } => script::run(globals, &server, command).await,
         Command::Settings { command } => settings::run(globals, &server, command).await,
         Command::Status => issued::status(globals, &server).await,

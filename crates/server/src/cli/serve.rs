@@ -90,7 +90,7 @@ async fn listen_locally(
     mut stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
     let (mut limits, socket) = (app.config.limits.clone(), app.data_dir.socket());
-    let router = admin::local_router(app).merge(protocol::receipt::local_router(app));
+    let router = admin::local_router(app).merge(protocol::local_router(app));
     limits.body_bytes = limits.body_bytes.max(admin::LOCAL_BODY_BYTES);
     // One that a killed server left behind must not be taken for ours.
     match std::fs::remove_file(&socket) {

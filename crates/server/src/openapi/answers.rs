@@ -4,7 +4,10 @@ use axum::http::StatusCode;
 use utoipa::openapi::{Content, Header, Ref, Response, response::ResponseBuilder};
 
 use super::shape::{Component, Shape, maybe, number, object, text};
-use crate::admin::problem::PROBLEM_JSON;
+use crate::{
+    admin::problem::PROBLEM_JSON,
+    sources::scim::{SCIM_JSON, error_shape},
+};
 
 pub(super) const JSON: &str = "application/json";
 
@@ -17,6 +20,8 @@ pub enum Errors {
     Page,
     /// Problem details (RFC 9457).
     Problem,
+    /// `{"schemas", "status", "scimType", "detail"}` (RFC 7644 section 3.12).
+    Scim,
     /// `{"resultId", "message"}`, as PingFederate has it.
     SessionApi,
 }
@@ -32,7 +37,7 @@ impl Errors {
     pub(super) fn usual(self) -> &'static [u16] {
         match self {
             Self::OAuth | Self::Page => &[],
-            Self::Problem | Self::SessionApi => &[400, 401, 403],
+            Self::Problem | Self::Scim | Self::SessionApi => &[400, 401, 403],
         }
     }
 
@@ -41,6 +46,7 @@ impl Errors {
             Self::OAuth => "OAuthError",
             Self::Page => "ErrorPage",
             Self::Problem => "Problem",
+            Self::Scim => "ScimError",
             Self::SessionApi => "SessionApiError",
         }
     }
@@ -50,6 +56,7 @@ impl Errors {
             Self::OAuth | Self::SessionApi => JSON,
             Self::Page => "text/html",
             Self::Problem => PROBLEM_JSON,
+            Self::Scim => SCIM_JSON,
         }
     }
 
@@ -58,6 +65,7 @@ impl Errors {
             Self::OAuth => oauth_error(),
             Self::Page => text(),
             Self::Problem => problem(),
+            Self::Scim => error_shape(),
             Self::SessionApi => session_api_error(),
         }
     }

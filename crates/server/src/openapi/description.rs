@@ -13,6 +13,7 @@ use super::{
     answers::{JSON, connection_content, reason},
     shape::{Component, Shape, number_within, text},
 };
+use crate::sources::scim::SCIM_JSON;
 
 /// The media type of forms.
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
@@ -113,6 +114,12 @@ impl Description {
     #[must_use]
     pub fn patch(self, shape: Shape) -> Self {
         self.takes(&[JSON, MERGE_PATCH], shape, Required::True)
+    }
+
+    /// A body as SCIM has it.
+    #[must_use]
+    pub fn scim(self, shape: Shape) -> Self {
+        self.takes(&[SCIM_JSON, JSON], shape, Required::True)
     }
 
     /// A form.

@@ -28,6 +28,8 @@ pub enum Security {
     Nobody,
     /// A client that an administrator gave a scope for it: by its own authentication, or by an access token of its own.
     Privileged,
+    /// The token of a provisioning system.
+    Provisioning,
     /// The token that a client got when it registered itself.
     Registration,
 }
@@ -39,6 +41,7 @@ const ACCESS_TOKEN: &str = "access_token";
 const CLIENT_TOKEN: &str = "client_access_token";
 const INITIAL_ACCESS: &str = "initial_access_token";
 const REGISTRATION: &str = "registration_access_token";
+const SCIM: &str = "scim_token";
 const COOKIE: &str = "session_cookie";
 
 impl Security {
@@ -47,6 +50,7 @@ impl Security {
         match self {
             Self::Administrator(_) => Errors::Problem,
             Self::Browser => Errors::Page,
+            Self::Provisioning => Errors::Scim,
             Self::AccessToken
             | Self::Client
             | Self::InitialAccess
@@ -68,6 +72,7 @@ impl Security {
             Self::InitialAccess => vec![SecurityRequirement::default(), one(INITIAL_ACCESS)],
             Self::Nobody => Vec::new(),
             Self::Privileged => vec![one(BASIC), one(CERTIFICATE), one(CLIENT_TOKEN)],
+            Self::Provisioning => vec![one(SCIM)],
             Self::Registration => vec![one(REGISTRATION)],
         }
     }
@@ -96,6 +101,7 @@ pub(super) fn schemes(components: &mut Components, issuer: &str) {
         (CLIENT_TOKEN, "An access token that a client got with its own credentials, with the scope that is needed."),
         (INITIAL_ACCESS, "An initial access token, unless anybody may register (RFC 7591 section 3)."),
         (REGISTRATION, "The registration access token of the client (RFC 7592 section 3)."),
+        (SCIM, "The SCIM token that an administrator made for a provisioning system."),
     ];
     for (name, about) in bearers {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(about)).build();

@@ -18,6 +18,7 @@ use crate::{
     config::Config,
     endpoint::{Beginning, Endpoint, endpoint, served},
     protocol::{self, cors, error::answer, pages, session_api},
+    sources,
 };
 
 /// The two endpoints of this module.
@@ -29,7 +30,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
 /// Everything that a server that is configured so serves over the network.
 pub fn operations(config: &Config) -> impl Iterator<Item = Operation> {
     let path = config.issuer_path();
-    let tables = [protocol::ENDPOINTS, ENDPOINTS].into_iter();
+    let tables = [protocol::ENDPOINTS, sources::ENDPOINTS, ENDPOINTS].into_iter();
     let endpoints = tables.flat_map(move |table| served(table, path)).map(move |line| line.operation(path));
     let for_janssen = config.janssen_prefix.iter().flat_map(protocol::endpoints_for_janssen);
     let for_janssen = for_janssen.map(|(path, line)| line.operation_at(path, Beginning::Root, "For Janssen's clients"));

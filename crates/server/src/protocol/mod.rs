@@ -26,7 +26,6 @@ pub mod mint;
 pub mod mount;
 pub mod pages;
 pub mod par;
-pub mod password;
 pub mod privileged;
 pub mod receipt;
 pub mod register;
@@ -45,4 +44,5 @@ pub mod trouble;
 pub mod user_attribute;
 pub mod userinfo;
 
-pub use routes::{ENDPOINTS, endpoints_for_janssen, router};
+pub use crate::password;
+pub use routes::{ENDPOINTS, endpoints_for_janssen, local_router, router};

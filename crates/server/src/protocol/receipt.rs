@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
     extract::{Path, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use rescind_ledger::{Delivery, DeliveryState, StoreError, Timestamp};
 
@@ -47,11 +45,6 @@ pub async fn show(State(app): State<Arc<App>>, Path(code): Path<String>, headers
             if as_json { why.into_response() } else { refuse(&app, why.status(), NOT_NOW) }
         }
     }
-}
-
-/// The same for the local socket, which is open when the network is not.
-pub fn local_router(app: &Arc<App>) -> Router {
-    Router::new().route(&format!("{}/{{code}}", link::PATH), get(show)).with_state(app.clone())
 }
 
 const NOT_HERE: (&str, &str) =

@@ -15,6 +15,7 @@ use crate::{
         mount::{Mount, Place},
         par, receipt, register, revoke, revoke_session, session_api, sign_in, status_list, token, userinfo,
     },
+    receipts::link,
     runtime_log,
 };
 
@@ -130,6 +131,12 @@ pub fn router(app: &Arc<App>) -> Router {
         router = router.merge(for_janssen.layer(Extension(Mount::Janssen)));
     }
     router.with_state(app.clone())
+}
+
+/// What the local socket serves besides the admin API: receipts, for when the network cannot be reached.
+pub fn local_router(app: &Arc<App>) -> Router {
+    let lines = ENDPOINTS.iter().filter(|line| line.path.starts_with(link::PATH));
+    endpoint::router_at(lines.map(|line| (line.path.to_owned(), line))).with_state(app.clone())
 }
 
 /// The same endpoints where a client written for Janssen looks for them. The pages that people see stay where they are.

@@ -163,3 +163,15 @@ async fn a_person_with_a_browser_ends_sessions_and_applications_on_the_account_p
     command.env("SHOTS", parts.with_file_name("shots"));
     run(command, &server).await
 }
+
+#[tokio::test]
+async fn scim2_tester_finds_that_users_are_provisioned_as_the_standard_says() -> Result<()> {
+    let Some(parts) = parts::find() else { return Ok(()) };
+    let server = Server::start().await?;
+    let token = server.administer(Method::POST, "/scim-tokens", &json!({ "name": "tester" })).await?;
+    let mut command = Command::new(parts.join("python/bin/python"));
+    command.arg("-B").arg(programs().join("scim_conformance.py"));
+    command.env("SCIM", format!("{}/scim/v2", server.issuer));
+    command.env("SCIM_TOKEN", token["scim_token"].as_str().context("no token")?);
+    run(command, &server).await
+}

@@ -6,6 +6,7 @@ mod audit;
 mod commands;
 mod endings;
 mod guards;
+mod receipts;
 mod scripts;
 mod users;
 mod world;
@@ -129,6 +130,16 @@ impl Host {
         let Some(mut server) = self.server.take() else { return };
         Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
         assert!(server.wait().unwrap().success(), "{}", fs::read_to_string(self.path("log")).unwrap());
+    }
+
+    /// What anybody gets at a path, in JSON.
+    fn json_at(&self, path: &str) -> Value {
+        let url = format!("{}{path}", self.issuer());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let http = reqwest::Client::builder().no_proxy().build().unwrap();
+            http.get(url).send().await.unwrap().json().await.unwrap()
+        })
     }
 
     /// A token by client credentials, as any client gets one.

@@ -33,6 +33,7 @@ impl Secrets {
             "client_secret",
             "registration_access_token",
             "initial_access_token",
+            "scim_token",
             "request_uri",
         ] {
             if let Some(secret) = body[name].as_str() {
@@ -149,6 +150,7 @@ async fn listings(server: &Server, heard: &mut Heard) -> Result<()> {
         "/revocations",
         "/keys",
         "/initial-access-tokens",
+        "/scim-tokens",
     ] {
         let answer = Answer::of(server.admin.get(format!("http://localhost/admin/v1{path}"))).await?;
         answer.succeeds();
@@ -193,6 +195,42 @@ async fn clients<'a>(server: &'a Server, secrets: &mut Secrets) -> Result<Vec<Ap
     Ok(apps)
 }
 
+/// What a directory sends, and what it hears when it puts its secrets where they do not belong.
+async fn provision(server: &Server, secrets: &mut Secrets, heard: &mut Heard) -> Result<()> {
+    let issued = server.administer(Method::POST, "/scim-tokens", &json!({ "name": "entra" })).await?;
+    secrets.keep_members(&issued);
+    let token = issued["scim_token"].as_str().context("no token")?;
+    let users = format!("{}/scim/v2/Users", server.issuer);
+    let password = "a password that the directory made";
+    secrets.keep("provisioned password", password);
+    let made = server.http.post(&users).bearer_auth(token).json(&json!({ "userName": "hopper", "password": password }));
+    let made = Answer::of(made).await?;
+    assert_eq!(made.status, 201, "{}", made.text);
+    heard.hear("SCIM", &made);
+    let id = made.text("id")?;
+    for (method, path, body) in [
+        (
+            Method::PATCH,
+            format!("{users}/{id}"),
+            json!({ "Operations": [{ "op": "replace", "path": "password", "value": [password, 1] }] }),
+        ),
+        (Method::PUT, format!("{users}/{id}"), json!({ "userName": "u_x", "password": password })),
+        (Method::POST, users.clone(), json!([password])),
+        (Method::POST, users.clone(), json!({ "userName": "hopper", "password": password })),
+        (Method::GET, format!("{users}/{token}"), Value::Null),
+        (Method::GET, format!("{users}?filter={token}"), Value::Null),
+    ] {
+        let request = server.http.request(method.clone(), &path).bearer_auth(token).json(&body);
+        let refused = Answer::of(request).await?;
+        assert!(refused.status >= 400, "{method} {path}: {}", refused.text);
+        // What is asked for may be said back to who asked.
+        if !path.contains(token) {
+            heard.hear("a refusal by SCIM", &refused);
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn no_token_code_or_secret_stands_in_a_log_an_error_a_listing_or_the_database() -> Result<()> {
     let server = Server::start_as(Setup { log: "trace", ..Setup::default() }).await?;
@@ -215,6 +253,7 @@ async fn no_token_code_or_secret_stands_in_a_log_an_error_a_listing_or_the_datab
     secrets.keep("mistyped password", WRONG_PASSWORD);
     secrets.keep("master key", master.trim());
     assert!(secrets.0.len() > 30);
+    provision(&server, &mut secrets, &mut heard).await?;
     mistakes(&apps[0], &secrets, &mut heard).await?;
     listings(&server, &mut heard).await?;
     let log = server.log();

@@ -13,6 +13,8 @@ mod refresh;
 mod replay;
 mod revoking;
 mod rules;
+mod scim;
+mod scim_property;
 mod scripts;
 mod session_api;
 mod session_limit;

@@ -6,6 +6,7 @@ mod deliveries;
 mod entries;
 mod fault;
 mod forget;
+mod issued;
 mod listing;
 mod open;
 mod pending;

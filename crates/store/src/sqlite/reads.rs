@@ -13,7 +13,7 @@ use rescind_ledger::{
     AccessToken, Attempt, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Code, Consent, CredentialOwner,
     Delivery, Device, Effect, Entry, EntryFilter, Filter, Grant, Hash, HorizonFact, Identity, Page, PendingOrder,
     Position, PushedRequest, Reads, RefreshToken, ScriptVersion, Sealed, Session, SettingChange, SignedHead, Standing,
-    StatusList, StatusScan, StoreError, Tally, Timestamp, User,
+    StatusList, StatusScan, StoreError, Tally, Timestamp, User, UserOrder,
 };
 use rusqlite::{Connection, OptionalExtension, Params};
 
@@ -227,6 +227,27 @@ impl Reads for SqliteReads {
 
     async fn find_users_by_email(&self, email: &str, limit: u32) -> Result<Vec<User>, StoreError> {
         self.each("WHERE folded_email = ?1 ORDER BY id LIMIT ?2", rusqlite::params![email.to_lowercase(), limit])
+    }
+
+    async fn find_users_by_external_id(&self, external_id: &str, limit: u32) -> Result<Vec<User>, StoreError> {
+        self.each("WHERE external_id = ?1 ORDER BY id LIMIT ?2", rusqlite::params![external_id, limit])
+    }
+
+    async fn users_in_order(&self, order: UserOrder, skip: u32, limit: u32) -> Result<Vec<User>, StoreError> {
+        let rest = match order {
+            UserOrder::Id => "ORDER BY id LIMIT ?2 OFFSET ?1",
+            UserOrder::UserName => "ORDER BY folded_name LIMIT ?2 OFFSET ?1",
+            UserOrder::UserNameDescending => "ORDER BY folded_name DESC LIMIT ?2 OFFSET ?1",
+        };
+        self.each(rest, [skip, limit])
+    }
+
+    async fn count_users(&self, most: u32) -> Result<u32, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT count(*) FROM (SELECT 1 FROM users LIMIT ?1)";
+            let mut statement = connection.prepare_cached(sql).within("users")?;
+            statement.query_row([most], |row| row.get(0)).within("users")
+        })
     }
 
     async fn due_sessions(&self, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError> {

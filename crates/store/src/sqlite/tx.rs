@@ -11,7 +11,7 @@ use rusqlite::params;
 use super::{
     audit,
     cells::{Cells, Stored, bound},
-    deliveries, forget, pending,
+    deliveries, forget, issued, pending,
     reads::LIVE_SESSIONS,
     refresh_grants, scripts, status,
     transaction::{SqliteTx, json},
@@ -48,19 +48,11 @@ impl Tx for SqliteTx<'_> {
         }
         let (epoch, seq) = bound(entry.position);
         let (target, initiator) = (json("entries", &entry.target)?, json("entries", &entry.initiator)?);
+        let before = entry.before.map(|before| before.0);
         self.insert::<Entry>(
             "INSERT INTO entries (epoch, seq, time, target, reason, initiator, note, issued_before) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            params![
-                epoch,
-                seq,
-                entry.time.0,
-                target,
-                entry.reason.code(),
-                initiator,
-                entry.note,
-                entry.before.map(|before| before.0)
-            ],
+            params![epoch, seq, entry.time.0, target, entry.reason.code(), initiator, entry.note, before],
         )?;
         self.execute("outbox", "INSERT INTO outbox (epoch, seq) VALUES (?1, ?2)", params![epoch, seq])?;
         self.head = entry.position;
@@ -207,37 +199,8 @@ impl Tx for SqliteTx<'_> {
     }
 
     fn insert_code(&mut self, code: &Code) -> Result<(), StoreError> {
-        let grant = &code.grant;
-        let (epoch, seq) = bound(grant.position);
-        let audiences = json("codes", &grant.audiences)?;
-        self.insert::<Code>(
-            "INSERT INTO codes (hash, redirect_uri, registered_redirect_uri, code_challenge, issued_at, expires_at, grant_id, \
-             client_id, user_id, session_id, session_bound, device_id, scope, audiences, epoch, seq, auth_time, nonce, \
-             grant_issued_at, grant_expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
-             ?15, ?16, ?17, ?18, ?19, ?20)",
-            params![
-                code.hash.0,
-                code.redirect_uri,
-                code.registered_redirect_uri,
-                code.code_challenge,
-                code.issued_at.0,
-                code.expires_at.0,
-                grant.id,
-                grant.client,
-                grant.user,
-                grant.session,
-                grant.session_bound,
-                grant.device,
-                grant.scope,
-                audiences,
-                epoch,
-                seq,
-                grant.auth_time.map(|at| at.0),
-                grant.nonce,
-                grant.issued_at.0,
-                grant.expires_at.0
-            ],
-        )
+        let audiences = json(Code::TABLE, &code.grant.audiences)?;
+        self.attempt(Code::TABLE, |connection| issued::insert_code(connection, code, &audiences))
     }
 
     fn use_code(&mut self, code: &Hash, at: Timestamp) -> Result<Use, StoreError> {
@@ -275,32 +238,8 @@ impl Tx for SqliteTx<'_> {
     }
 
     fn insert_access_token(&mut self, token: &AccessToken) -> Result<(), StoreError> {
-        let (epoch, seq) = bound(token.position);
-        let audiences = json("access_tokens", &token.audiences)?;
-        self.insert::<AccessToken>(
-            "INSERT INTO access_tokens (hash, id, grant_id, client_id, user_id, session_id, session_validation, device_id, \
-             scope, audiences, key_id, certificate, epoch, seq, auth_time, issued_at, expires_at) VALUES (?1, ?2, ?3, \
-             ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
-            params![
-                token.hash.0,
-                token.id,
-                token.grant,
-                token.client,
-                token.user,
-                token.session,
-                token.session_validation.bits(),
-                token.device,
-                token.scope,
-                audiences,
-                token.key,
-                token.certificate,
-                epoch,
-                seq,
-                token.auth_time.map(|at| at.0),
-                token.issued_at.0,
-                token.expires_at.0
-            ],
-        )
+        let audiences = json(AccessToken::TABLE, &token.audiences)?;
+        self.attempt(AccessToken::TABLE, |connection| issued::insert_access_token(connection, token, &audiences))
     }
 
     fn insert_status_reference(&mut self, reference: &StatusReference, at: Timestamp) -> Result<(), StoreError> {

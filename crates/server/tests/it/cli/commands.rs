@@ -214,3 +214,25 @@ fn a_registration_token_lets_one_client_register_itself() {
     assert_eq!(host.json(&["client", "show", id])["name"], "Guest");
     assert!(register()["error"].is_string(), "it is good for one");
 }
+
+#[test]
+fn a_scim_token_lets_a_directory_in_until_it_is_removed() {
+    let host = Host::started();
+    let made = host.json(&["scim-token", "issue", "entra", "--days", "30"]);
+    let token = made["scim_token"].as_str().unwrap();
+    fs::write(host.path("header"), format!("Authorization: Bearer {token}")).unwrap();
+    let find = || {
+        let curl = std::process::Command::new("curl")
+            .args(["-s", "-H", "@header", &format!("{}/scim/v2/Users", host.issuer())])
+            .current_dir(host.folder.path())
+            .output();
+        serde_json::from_slice::<Value>(&curl.unwrap().stdout).unwrap()
+    };
+    assert_eq!(find()["totalResults"], 0);
+    let listed = host.json(&["scim-token", "list"]);
+    let id = listed["items"][0]["id"].as_str().unwrap();
+    assert_eq!((&listed["items"][0]["name"], listed["items"].as_array().unwrap().len()), (&Value::from("entra"), 1));
+    assert_eq!(host.json(&["scim-token", "remove", id])["removed"], true);
+    assert_eq!(find()["status"], "401");
+    assert_eq!(host.json(&["scim-token", "list"])["items"], serde_json::json!([]));
+}

@@ -123,7 +123,10 @@ fn every_kind_of_revocation_ends_what_it_names_and_nothing_else() {
             "{line}: the same order"
         );
 
-        let entry = world.host.json(&["revocation", "show", ended["position"].as_str().unwrap()]);
+        let entry = world.host.json(&["receipt", "show", ended["position"].as_str().unwrap(), "--wait"]);
+        for counted in ["users", "sessions", "grants", "access_tokens", "by_client", "by_api"] {
+            assert_eq!(entry["ended"][counted], preview[counted], "{line}: {counted} as in the preview");
+        }
         let shown = (&entry["target"], &entry["reason"], &entry["note"]);
         assert_eq!(shown, (&target, &json!("policy"), &json!(note)), "{line}");
         let dead = held.iter().filter(|one| !world.host.is_alive(&one.token)).map(|one| one.name);

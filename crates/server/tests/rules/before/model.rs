@@ -18,6 +18,8 @@ const NAMES: [&str; 2] = ["x", "y"];
 enum Step {
     /// Something is issued that descends from a sign-in of now.
     Issue([usize; 4]),
+    /// Something that was issued is used for a refresh.
+    Use(usize),
     /// Something is ended; if it is conditioned, what is older than so many seconds.
     End(Target, Option<i64>),
     /// The writer has its turn, and time passes.
@@ -43,7 +45,8 @@ fn target() -> impl Strategy<Value = Target> {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => prop::array::uniform4(0..NAMES.len()).prop_map(Step::Issue),
+        2 => prop::array::uniform4(0..NAMES.len()).prop_map(Step::Issue),
+        3 => (0..60_usize).prop_map(Step::Use),
         1 => (target(), prop::option::weighted(0.8, 0..9_i64)).prop_map(|(target, before)| Step::End(target, before)),
         2 => Just(Step::Turn),
     ]
@@ -102,15 +105,18 @@ proptest! {
         let queue = Arc::new(Queue::default());
         let mut writer = Writer::new(Box::new(store), Box::new(marker), live.clone(), queue.clone());
         let mut now = Timestamp::from_secs(100);
-        let (mut entries, mut waiting, mut asked, mut issued) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut entries, mut waiting, mut asked) = (Vec::new(), Vec::new(), Vec::new());
+        let mut issued: Vec<Issued> = Vec::new();
         for step in steps.into_iter().chain([Step::Turn]) {
             match step {
-                Step::Issue(names) => {
-                    let one = Issued { names, position: live.stamp(), root: now };
-                    let trace = one.trace(&live);
-                    // Endings go ahead; in their own lane they keep their place among the others.
-                    let lane = if names[0] == 0 { Lane::Ending } else { Lane::Issuing };
-                    asked.push((one, lane, waiting.len(), queue.submit(lane, move |door| door.must_stand(&trace))));
+                Step::Issue(names) => issued.push(Issued { names, position: live.stamp(), root: now }),
+                Step::Use(_) if issued.is_empty() => {}
+                Step::Use(number) => {
+                    let place = number % issued.len();
+                    let trace = issued[place].trace(&live);
+                    // Endings go ahead; in their lane a job keeps its place among them.
+                    let lane = if number % 2 == 0 { Lane::Ending } else { Lane::Issuing };
+                    asked.push((place, lane, waiting.len(), queue.submit(lane, move |door| door.must_stand(&trace))));
                 }
                 Step::End(target, older) => {
                     let before = older.map(|secs| Timestamp::from_secs(now.secs() - secs));
@@ -122,15 +128,14 @@ proptest! {
                     writer.turn(&|| now);
                     let known = entries.len();
                     entries.append(&mut waiting);
-                    for (one, lane, ahead, ticket) in asked.drain(..) {
+                    for (place, lane, ahead, ticket) in asked.drain(..) {
                         let seen = if lane == Lane::Ending { known + ahead } else { entries.len() };
                         let stands = match ticket.wait() {
                             Ok(()) => true,
                             Err(LedgerError::Revoked) => false,
                             Err(why) => panic!("{why}"),
                         };
-                        prop_assert_eq!(stands, !one.is_ended_by(&entries[..seen]));
-                        issued.push(one);
+                        prop_assert_eq!(stands, !issued[place].is_ended_by(&entries[..seen]));
                     }
                     for one in &issued {
                         let lives = live.verdict(&one.trace(&live)) == Verdict::NotRevoked;

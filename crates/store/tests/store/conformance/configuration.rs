@@ -1,6 +1,8 @@
 //! Users, clients, APIs, devices, secrets and horizons.
 
-use rescind_ledger::{Feature, HorizonFact, Initiator, Position, Reads, Role, Sealed, SettingChange, StoreError, User};
+use rescind_ledger::{
+    Feature, HorizonFact, Initiator, Position, Reads, Role, Sealed, SettingChange, StoreError, User, UserOrder,
+};
 
 use super::{
     Backend,
@@ -57,6 +59,31 @@ pub(crate) fn an_email_address_finds_everybody_who_has_it_whatever_its_case<B: B
     assert_eq!(find(&backend, "änne@example.org", 9), [shared]);
     assert_eq!(find(&backend, "anna@example.org", 9), [moved]);
     assert!(find(&backend, "bob@example.org", 9).is_empty());
+}
+
+pub(crate) fn users_are_counted_and_paged_in_order_and_found_by_what_others_call_them<B: Backend>() {
+    let mut backend = B::fresh();
+    let named = |id: &str, name: &str, external: Option<&str>| User {
+        external_id: external.map(str::to_owned),
+        ..user(id, name)
+    };
+    let all = [named("u1", "Änne", Some("7")), named("u2", "bob", Some("7")), named("u3", "Carl", None)];
+    backend.write(|tx| all.iter().for_each(|user| tx.put_user(user).unwrap()));
+    let reads = backend.reopened();
+    let ids = |order, skip, limit| {
+        let users = wait(reads.reads().users_in_order(order, skip, limit)).unwrap();
+        users.into_iter().map(|user| user.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(UserOrder::Id, 1, 9), ["u2", "u3"]);
+    assert_eq!(ids(UserOrder::UserName, 0, 9), ["u2", "u3", "u1"]);
+    assert_eq!(ids(UserOrder::UserNameDescending, 1, 1), ["u3"]);
+    assert!(ids(UserOrder::Id, 3, 9).is_empty());
+    let count = |most| wait(reads.reads().count_users(most)).unwrap();
+    assert_eq!((count(9), count(2)), (3, 2), "no further than asked");
+    let known = |name: &str, limit| wait(reads.reads().find_users_by_external_id(name, limit)).unwrap();
+    assert_eq!(known("7", 9), all[..2]);
+    assert_eq!(known("7", 1), all[..1]);
+    assert!(known("8", 9).is_empty() && known("", 9).is_empty());
 }
 
 pub(crate) fn a_configuration_is_what_was_put<B: Backend>() {

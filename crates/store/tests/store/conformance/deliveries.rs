@@ -76,10 +76,9 @@ pub(crate) fn there_is_one_delivery_of_an_entry_to_a_receiver<B: Backend>() {
     let first = delivery(1, "a");
     let again = Delivery { made_at: at(99), ..first.clone() };
     backend.write(|tx| {
-        [&first, &again, &delivery(1, "b"), &delivery(2, "a")]
-            .map(|it| tx.insert_delivery(it).unwrap())
-            .iter()
-            .for_each(drop)
+        for one in [&first, &again, &delivery(1, "b"), &delivery(2, "a")] {
+            tx.insert_delivery(one).unwrap();
+        }
     });
     assert_eq!(wait(backend.reads().deliveries_of(position(1))).unwrap(), [first, delivery(1, "b")]);
     assert_eq!(wait(backend.reads().deliveries_of(position(3))).unwrap(), []);

@@ -97,6 +97,7 @@ macro_rules! conformance {
         $crate::conformance::conformance!($backend, configuration: [
             user_names_are_unique_without_regard_to_case,
             an_email_address_finds_everybody_who_has_it_whatever_its_case,
+            users_are_counted_and_paged_in_order_and_found_by_what_others_call_them,
             a_configuration_is_what_was_put,
             secrets_are_kept_by_name,
             horizons_come_back_oldest_first,

@@ -51,6 +51,19 @@ pub fn hash(password: &str) -> Result<String, Unusable> {
     Ok(hashed.to_string())
 }
 
+/// The same as [`hash`], where the work holds nobody up, and with no more of it at once than the machine can bear.
+///
+/// # Errors
+/// If the password is too short or too long.
+pub async fn make(password: zeroize::Zeroizing<String>) -> Result<String, Unusable> {
+    let Ok(permit) = GATE.acquire().await else { return Err(Unusable::Failed) };
+    let work = task::spawn_blocking(move || {
+        let _permit = permit;
+        hash(&password)
+    });
+    work.await.unwrap_or(Err(Unusable::Failed))
+}
+
 /// Whether a password is the one behind `phc`, at the cost that `phc` states.
 #[must_use]
 pub fn verify(phc: &str, password: &str) -> bool {
