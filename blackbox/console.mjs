@@ -324,6 +324,13 @@ async function endsItself(window) {
 
 /** The pictures of docs/console.md. */
 async function poses(browser) {
+  const phone = await Window.open(browser, { name: 'picture', javaScriptEnabled: true, colorScheme: 'dark', viewport: { width: 390, height: 780 }, hasTouch: true })
+  await signsIn(phone)
+  await phone.step('poses on a phone', async () => {
+    await phone.goes('/applications')
+    await phone.opensDialog(phone.row('Orders Notebook').getByRole('link', { name: /^Revoke the tokens/ }))
+    await phone.shoot('phone', false)
+  })
   const desk = await Window.open(browser, { name: 'picture', javaScriptEnabled: true, colorScheme: 'light', viewport: { width: 1280, height: 800 } })
   await signsIn(desk)
   for (const [path, name] of [['', 'overview'], ['/users', 'users'], ['/revocations', 'revocations']]) {
@@ -344,13 +351,6 @@ async function poses(browser) {
     await desk.dialog().getByText('Complete', { exact: true }).waitFor()
     await desk.press(desk.dialog().getByRole('link', { name: "The receipt's page" }))
     await desk.shoot('receipt', false)
-  })
-  const phone = await Window.open(browser, { name: 'picture', javaScriptEnabled: true, colorScheme: 'dark', viewport: { width: 390, height: 780 }, hasTouch: true })
-  await signsIn(phone)
-  await phone.step('poses on a phone', async () => {
-    await phone.goes('/applications')
-    await phone.opensDialog(phone.row('Orders Notebook').getByRole('link', { name: /^Revoke the tokens/ }))
-    await phone.shoot('phone', false)
   })
 }
 

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{
     frame::{Frame, Section, page, shown},
     json::Json,
+    pending::names,
     receipt::said_by,
     target::Names,
     trouble::Trouble,
@@ -60,8 +61,8 @@ struct Job {
 }
 
 impl Job {
-    fn of(visit: &Visit, found: &Json, failures: &[Json]) -> Self {
-        let who = |name: &str| said_by(&found.at(name), &Names::default());
+    fn of(visit: &Visit, found: &Json, failures: &[Json], names: &Names) -> Self {
+        let who = |name: &str| said_by(&found.at(name), names);
         let (id, state) = (segment(&found.text("id")), found.text("state"));
         let number = |name: &str| found.number(name).unwrap_or_default();
         Self {
@@ -170,15 +171,17 @@ pub(super) async fn show(visit: Arc<Visit>) -> Result<Response, Trouble> {
     let found = visit.load(&path(&visit, "")?).await?;
     let has_failed = found.number("failed").unwrap_or_default() > 0 && !visit.is_partial();
     let failures = if has_failed { visit.find(&path(&visit, "/failures?limit=100")?).await? } else { None };
-    let job = Job::of(&visit, &found, &failures.unwrap_or_default().list("items"));
+    let failures = failures.unwrap_or_default().list("items");
+    let job = Job::of(&visit, &found, &failures, &names(&visit, std::slice::from_ref(&found)).await);
     let frame = Frame::of(&visit, Section::Users);
     Ok(if visit.is_partial() { shown(&JobPart { frame, job }) } else { shown(&JobPage { frame, job }) })
 }
 
 /// `GET /console/bulk`.
 pub(super) async fn list(visit: Arc<Visit>) -> Result<Response, Trouble> {
-    let found = visit.load("/bulk-jobs").await?;
-    let jobs = found.list("items").iter().map(|job| Job::of(&visit, job, &[])).collect();
+    let items = visit.load("/bulk-jobs").await?.list("items");
+    let names = names(&visit, &items).await;
+    let jobs = items.iter().map(|job| Job::of(&visit, job, &[], &names)).collect();
     Ok(shown(&Jobs { frame: Frame::of(&visit, Section::Users), jobs }))
 }
 
