@@ -13,6 +13,7 @@ mod door;
 mod entry;
 mod forget;
 mod issue;
+mod listing;
 mod live;
 mod order;
 mod origin;
@@ -42,10 +43,11 @@ pub use door::{Door, Ended};
 pub use entry::Entry;
 pub use forget::{HorizonFact, Sweep, horizon_in_force};
 pub use issue::{Minted, SignIn, TimedOut};
+pub use listing::{Filter, Issuance, NameFilter, NameSort, Page};
 pub use live::{Live, Startup};
 pub use order::{Initiator, Order, Reason, UnknownReason};
 pub use origin::Origin;
-pub use port::{CredentialOwner, Filter, ForgottenAudit, Mark, Marker, Page, Reads, Store, StoreError, Swept, Tx, Use};
+pub use port::{CredentialOwner, ForgottenAudit, Mark, Marker, Reads, Store, StoreError, Swept, Tx, Use};
 pub use records::{
     AccessToken, Api, Authentication, Client, ClientAuthMethod, Code, Consent, Device, Grant, PushedRequest,
     RefreshBinding, RefreshToken, Rotation, Sealed, Session, SigningAlgorithm, TokenFormat, User,

@@ -7,8 +7,9 @@ use rescind_check::Position;
 
 use crate::{
     AccessToken, Api, AuditHead, AuditRecord, Authentication, Client, Code, Configuration, Consent, Device, Entry,
-    Grant, Hash, HorizonFact, Initiator, LogoutStatusJwt, PushedRequest, RefreshToken, Script, ScriptVersion, Sealed,
-    Session, SettingChange, SignedHead, StatusList, StatusReference, StatusScan, Target, Timestamp, User,
+    Filter, Grant, Hash, HorizonFact, Initiator, Issuance, LogoutStatusJwt, NameFilter, Page, PushedRequest,
+    RefreshToken, Script, ScriptVersion, Sealed, Session, SettingChange, SignedHead, StatusList, StatusReference,
+    StatusScan, Target, Timestamp, User,
 };
 
 /// Why a store could not do what it was asked.
@@ -176,20 +177,6 @@ pub trait Store: Send {
     fn secrets(&mut self) -> Result<Vec<(String, Sealed)>, StoreError>;
 }
 
-/// Which records a listing is about. Every `Some` narrows it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    pub user: Option<String>,
-    pub client: Option<String>,
-    pub audience: Option<String>,
-    pub session: Option<String>,
-    pub grant: Option<String>,
-    pub device: Option<String>,
-    pub token: Option<String>,
-    /// Only what has not expired at this moment.
-    pub live_at: Option<Timestamp>,
-}
-
 /// Whose a credential is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialOwner {
@@ -199,14 +186,6 @@ pub struct CredentialOwner {
     pub scope: String,
     pub position: Position,
     pub expires_at: Timestamp,
-}
-
-/// A stretch of a listing.
-#[derive(Clone, Debug)]
-pub struct Page<T> {
-    pub items: Vec<T>,
-    /// Ask again with this to go on; absent at the end.
-    pub next: Option<String>,
 }
 
 /// The read side: any number of readers, beside the writer.
@@ -268,9 +247,17 @@ pub trait Reads: Clone + Send + Sync + 'static {
     fn find_device(&self, id: &str) -> impl Future<Output = Result<Option<Device>, StoreError>> + Send;
     fn find_entry(&self, position: Position) -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send;
 
-    fn users(&self, cursor: Option<&str>, limit: u32) -> impl Future<Output = Result<Page<User>, StoreError>> + Send;
+    /// Users whose user name, e-mail address or display name begins as the filter says.
+    fn users(
+        &self,
+        filter: &NameFilter,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Page<User>, StoreError>> + Send;
+    /// Devices whose name or one of whose external ids begins as the filter says.
     fn devices(
         &self,
+        filter: &NameFilter,
         cursor: Option<&str>,
         limit: u32,
     ) -> impl Future<Output = Result<Page<Device>, StoreError>> + Send;
@@ -292,6 +279,8 @@ pub trait Reads: Clone + Send + Sync + 'static {
         cursor: Option<&str>,
         limit: u32,
     ) -> impl Future<Output = Result<Page<AccessToken>, StoreError>> + Send;
+    /// What was issued under each of these grants; nothing of one that nobody knows.
+    fn issuances(&self, grants: &[&str]) -> impl Future<Output = Result<Vec<Option<Issuance>>, StoreError>> + Send;
     /// The newest entries first, before a position if one is given.
     fn entries_before(
         &self,

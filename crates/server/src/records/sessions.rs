@@ -99,6 +99,11 @@ impl Sessions {
         Self { records, shapes: Cache::new(SHAPES), touches: Arc::new(Touches::new()) }
     }
 
+    /// The clock of a session, given what was read of it.
+    pub(super) fn clock(&self, id: &str, read: SessionClock, key: &FingerprintKey) -> SessionClock {
+        self.touches.clock(fingerprint(id, key), read)
+    }
+
     /// The session of that id, if it is remembered.
     pub(super) fn find(&self, id: &str, key: &FingerprintKey) -> Option<KnownSession> {
         let session = fingerprint(id, key);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 mod house;
+mod listings;
 mod others_access;
 mod refresh;
 mod replay;

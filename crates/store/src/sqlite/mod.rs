@@ -2,6 +2,7 @@
 
 mod audit;
 mod cells;
+mod directory;
 mod fault;
 mod forget;
 mod listing;

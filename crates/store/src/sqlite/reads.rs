@@ -11,14 +11,15 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 use rescind_ledger::{
     AccessToken, AuditHead, AuditRecord, Authentication, Code, Consent, CredentialOwner, Device, Entry, Filter, Grant,
-    Hash, HorizonFact, Page, Position, PushedRequest, Reads, RefreshToken, ScriptVersion, Sealed, Session,
-    SettingChange, SignedHead, StatusList, StatusScan, StoreError, Timestamp, User,
+    Hash, HorizonFact, Issuance, NameFilter, Page, Position, PushedRequest, Reads, RefreshToken, ScriptVersion, Sealed,
+    Session, SettingChange, SignedHead, StatusList, StatusScan, StoreError, Timestamp, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::{
     audit,
     cells::{Cells, Stored, bound},
+    directory,
     fault::Within,
     listing, open, status,
 };
@@ -243,12 +244,12 @@ impl Reads for SqliteReads {
         self.find("epoch = ?1 AND seq = ?2", bound(position))
     }
 
-    async fn users(&self, cursor: Option<&str>, limit: u32) -> Result<Page<User>, StoreError> {
-        self.read(|connection| listing::users(connection, cursor, limit))
+    async fn users(&self, filter: &NameFilter, cursor: Option<&str>, limit: u32) -> Result<Page<User>, StoreError> {
+        self.read(|connection| directory::page(connection, filter, cursor, limit))
     }
 
-    async fn devices(&self, cursor: Option<&str>, limit: u32) -> Result<Page<Device>, StoreError> {
-        self.read(|connection| listing::devices(connection, cursor, limit))
+    async fn devices(&self, filter: &NameFilter, cursor: Option<&str>, limit: u32) -> Result<Page<Device>, StoreError> {
+        self.read(|connection| directory::page(connection, filter, cursor, limit))
     }
 
     async fn sessions(&self, filter: &Filter, cursor: Option<&str>, limit: u32) -> Result<Page<Session>, StoreError> {
@@ -266,6 +267,10 @@ impl Reads for SqliteReads {
         limit: u32,
     ) -> Result<Page<AccessToken>, StoreError> {
         self.read(|connection| listing::page(connection, filter, cursor, limit))
+    }
+
+    async fn issuances(&self, grants: &[&str]) -> Result<Vec<Option<Issuance>>, StoreError> {
+        self.read(|connection| listing::issuances(connection, grants).within("grants"))
     }
 
     async fn entries_before(&self, before: Option<Position>, limit: u32) -> Result<Vec<Entry>, StoreError> {

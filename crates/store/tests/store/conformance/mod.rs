@@ -127,6 +127,12 @@ macro_rules! conformance {
         ]);
         $crate::conformance::conformance!($backend, listing: [
             paging_visits_everything_once,
+            listings_go_in_either_direction,
+            users_are_found_by_how_a_name_begins,
+            what_very_many_names_have_in_common_is_found_in_order,
+            devices_are_found_by_name_and_external_id,
+            what_was_issued_under_a_grant_is_told_with_it,
+            a_cursor_of_another_listing_is_refused,
             what_comes_meanwhile_disturbs_no_page,
             every_member_of_a_filter_narrows,
             a_listing_can_leave_out_what_has_expired,
