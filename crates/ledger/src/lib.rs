@@ -6,6 +6,7 @@
 
 mod alive;
 mod audit;
+mod census;
 mod change;
 mod change_script;
 mod configuration;
@@ -36,6 +37,7 @@ mod writer;
 
 pub use alive::{Inactive, SessionClock};
 pub use audit::{Action, AuditBody, AuditEvent, AuditHead, AuditRecord, SignedHead};
+pub use census::{Aim, Census, CensusRow, CensusScan, CensusView, ClockOver, Counted, SessionClocks, SwitchedOff};
 pub use change::{ClientChange, UserChange};
 pub use change_script::ScriptChange;
 pub use configuration::{Configuration, ConfigurationChange};
@@ -47,7 +49,9 @@ pub use listing::{Filter, Issuance, NameFilter, NameSort, Page};
 pub use live::{Live, Startup};
 pub use order::{Initiator, Order, Reason, UnknownReason};
 pub use origin::Origin;
-pub use port::{CredentialOwner, ForgottenAudit, Mark, Marker, Reads, Store, StoreError, Swept, Tx, Use};
+pub use port::{
+    Countable, CredentialOwner, ForgottenAudit, Mark, Marker, Piece, Reads, Snapshot, Store, StoreError, Swept, Tx, Use,
+};
 pub use records::{
     AccessToken, Api, Authentication, Client, ClientAuthMethod, Code, Consent, Device, Grant, PushedRequest,
     RefreshBinding, RefreshToken, Rotation, Sealed, Session, SigningAlgorithm, TokenFormat, User,

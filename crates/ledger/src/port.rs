@@ -6,8 +6,8 @@ use std::future::Future;
 use rescind_check::Position;
 
 use crate::{
-    AccessToken, Api, AuditHead, AuditRecord, Authentication, Client, Code, Configuration, Consent, Device, Entry,
-    Filter, Grant, Hash, HorizonFact, Initiator, Issuance, LogoutStatusJwt, NameFilter, Page, PushedRequest,
+    AccessToken, Api, AuditHead, AuditRecord, Authentication, CensusScan, Client, Code, Configuration, Consent, Device,
+    Entry, Filter, Grant, Hash, HorizonFact, Initiator, Issuance, LogoutStatusJwt, NameFilter, Page, PushedRequest,
     RefreshToken, Script, ScriptVersion, Sealed, Session, SettingChange, SignedHead, StatusList, StatusReference,
     StatusScan, Target, Timestamp, User,
 };
@@ -188,8 +188,37 @@ pub struct CredentialOwner {
     pub expires_at: Timestamp,
 }
 
+/// What is counted one record after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Countable {
+    Sessions,
+    Grants,
+    AccessTokens,
+}
+
+/// A piece of what a filter lets through, so that several readers can share the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    pub of: Countable,
+    /// From here to before there, in a measure that the store chooses; all of it without.
+    pub span: Option<(i64, i64)>,
+}
+
+/// The store as it was at one commit, for one reader.
+pub trait Snapshot: Send {
+    /// The last entry in it.
+    fn head(&self) -> Result<Position, StoreError>;
+    /// Cuts what a filter lets through into at most so many pieces that are about as large.
+    fn pieces(&self, of: Countable, filter: &Filter, most: u32) -> Result<Vec<Piece>, StoreError>;
+    /// Shows every record of a piece to `scan`, until it breaks off.
+    fn scan(&self, piece: Piece, filter: &Filter, scan: &mut dyn CensusScan) -> Result<(), StoreError>;
+}
+
 /// The read side: any number of readers, beside the writer.
 pub trait Reads: Clone + Send + Sync + 'static {
+    type Snapshot: Snapshot + 'static;
+    /// Opens so many views of one commit; fewer, but at least one, if commits come too fast. Not for a thread that serves others.
+    fn snapshots(&self, readers: usize) -> Result<Vec<Self::Snapshot>, StoreError>;
     fn find_access_token(&self, hash: &Hash) -> impl Future<Output = Result<Option<AccessToken>, StoreError>> + Send;
     fn find_access_token_by_id(&self, id: &str)
     -> impl Future<Output = Result<Option<AccessToken>, StoreError>> + Send;

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     audit::{Refused, heads::Turn},
+    census::{self, Censuses},
     clock::{Clock, random},
     config::{Config, Lifetimes},
     egress::Egress,
@@ -35,6 +36,7 @@ pub struct App {
     pub queue: Arc<Queue>,
     pub records: Records<SqliteReads>,
     pub status_lists: StatusLists,
+    pub censuses: Censuses,
     pub keys: Keys,
     pub egress: Egress,
     /// Wrong passwords.
@@ -89,6 +91,7 @@ impl Opened {
         let (keys, fresh_secrets) = Keys::open(*master, &secrets, now, ended)?;
         let records = Records::new(store.reads(READERS)?, live.clone(), config.cache_bytes);
         let status_lists = StatusLists::new(live.clone(), records.store.clone(), store.reads(status_lists::SCANNERS)?);
+        let censuses = Censuses::new(live.clone(), store.reads(census::READERS)?);
         let queue = Arc::new(Queue::default());
         let mut writer = Writer::new(Box::new(store), Box::new(marker), live.clone(), queue.clone());
         let facts = Facts {
@@ -120,6 +123,7 @@ impl Opened {
             queue,
             records,
             status_lists,
+            censuses,
             keys,
             pace,
             data_dir,

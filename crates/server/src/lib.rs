@@ -5,6 +5,7 @@ pub mod app;
 pub mod audit;
 pub mod background;
 mod body;
+pub mod census;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -88,6 +88,13 @@ impl<R: Reads> Records<R> {
         self.sessions.clock(&read.id, SessionClock::of(read), self.live.key())
     }
 
+    /// The same, to be taken along to another thread.
+    pub fn clock_over_any(&self) -> impl Fn(&str, SessionClock) -> SessionClock + Send + Sync + 'static {
+        let clocks = self.sessions.clocks();
+        let live = self.live.clone();
+        move |session, read| clocks.clock(session, read, live.key())
+    }
+
     /// The session of that id.
     pub async fn find_session(&self, id: &str) -> Result<Option<Arc<KnownSession>>, StoreError> {
         if let Some(known) = self.sessions.find(id, self.live.key()) {

@@ -310,7 +310,9 @@ CREATE TABLE access_tokens (
 CREATE INDEX access_tokens_by_issue ON access_tokens (issued_at);
 CREATE INDEX access_tokens_by_grant ON access_tokens (grant_id, issued_at);
 CREATE INDEX access_tokens_by_client ON access_tokens (client_id, issued_at);
-CREATE INDEX access_tokens_by_user ON access_tokens (user_id, issued_at) WHERE user_id IS NOT NULL;
+-- With all that decides whether a token counts: those of one user can be counted without their rows, which lie apart.
+CREATE INDEX access_tokens_by_user ON access_tokens (user_id, issued_at, number, id, grant_id, client_id, session_id,
+    session_validation, device_id, audiences, key_id, epoch, seq, auth_time, expires_at) WHERE user_id IS NOT NULL;
 CREATE INDEX access_tokens_by_expiry ON access_tokens (expires_at);
 
 -- Whose status stands where. A list and its references go together, once its last token has expired: until then it can

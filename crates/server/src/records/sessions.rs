@@ -86,6 +86,15 @@ pub(super) struct Sessions {
     touches: Arc<Touches>,
 }
 
+/// The activity of all sessions.
+pub(super) struct Clocks(Arc<Touches>);
+
+impl Clocks {
+    pub(super) fn clock(&self, id: &str, read: SessionClock, key: &FingerprintKey) -> SessionClock {
+        self.0.clock(fingerprint(id, key), read)
+    }
+}
+
 /// What one remembered session takes, about: to size the cache.
 const SESSION_BYTES: u64 = 240;
 /// How many shapes of sessions are kept to be shared.
@@ -101,7 +110,12 @@ impl Sessions {
 
     /// The clock of a session, given what was read of it.
     pub(super) fn clock(&self, id: &str, read: SessionClock, key: &FingerprintKey) -> SessionClock {
-        self.touches.clock(fingerprint(id, key), read)
+        self.clocks().clock(id, read, key)
+    }
+
+    /// The clocks of all sessions.
+    pub(super) fn clocks(&self) -> Clocks {
+        Clocks(self.touches.clone())
     }
 
     /// The session of that id, if it is remembered.

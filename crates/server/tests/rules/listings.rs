@@ -85,7 +85,7 @@ async fn each_record_says_why_it_ended_and_an_expired_one_that_it_only_expired()
         assert_eq!(found["state"], "revoked", "{kind}");
         assert_eq!((&ended["position"], &ended["reason"]), (&json!("1-1"), &json!("policy")), "{kind}: {ended}");
         assert_eq!(ended["initiator"], json!({ "kind": "administrator", "id": "local" }));
-        assert!(ended["time"].is_string() && ended["note"].is_null(), "{ended}");
+        assert!(ended["time"].is_number() && ended["note"].is_null(), "{ended}");
     }
     let (_, _) = entered(&house, &[("scope", "read"), ("resource", API_A)]).await;
     house.later(100_000);

@@ -9,6 +9,7 @@ mod listing;
 mod open;
 mod reads;
 mod scripts;
+mod snapshot;
 mod status;
 mod tx;
 
@@ -24,6 +25,7 @@ pub(crate) use open::{check_integrity, check_not_empty, connect, copy_into};
 pub use reads::SqliteReads;
 pub(crate) use rusqlite::Connection;
 use rusqlite::Row;
+pub use snapshot::SqliteSnapshot;
 
 use cells::{Cells, Stored, bound};
 use fault::Within;

@@ -21,7 +21,9 @@ use super::{
     cells::{Cells, Stored, bound},
     directory,
     fault::Within,
-    listing, open, status,
+    listing, open,
+    snapshot::SqliteSnapshot,
+    status,
 };
 
 /// The sessions of a user that are not noted as ended, the oldest first.
@@ -36,7 +38,7 @@ pub struct SqliteReads {
     pool: Arc<Pool>,
 }
 
-struct Pool {
+pub(super) struct Pool {
     /// How many reads there were.
     reads: AtomicU64,
     idle: Mutex<Vec<Connection>>,
@@ -51,21 +53,30 @@ struct Loan<'p> {
 
 impl Pool {
     fn lend(&self) -> Loan<'_> {
+        Loan { pool: self, connection: Some(self.take()) }
+    }
+
+    /// Whoever takes a connection puts it back.
+    pub(super) fn take(&self) -> Connection {
         let mut idle = self.idle.lock();
         loop {
             if let Some(connection) = idle.pop() {
-                return Loan { pool: self, connection: Some(connection) };
+                return connection;
             }
             self.returned.wait(&mut idle);
         }
+    }
+
+    pub(super) fn put_back(&self, connection: Connection) {
+        self.idle.lock().push(connection);
+        self.returned.notify_one();
     }
 }
 
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            self.pool.idle.lock().push(connection);
-            self.pool.returned.notify_one();
+            self.pool.put_back(connection);
         }
     }
 }
@@ -110,6 +121,13 @@ impl SqliteReads {
 }
 
 impl Reads for SqliteReads {
+    type Snapshot = SqliteSnapshot;
+
+    fn snapshots(&self, readers: usize) -> Result<Vec<SqliteSnapshot>, StoreError> {
+        self.pool.reads.fetch_add(1, Ordering::Relaxed);
+        SqliteSnapshot::open(&self.pool, readers)
+    }
+
     async fn find_access_token(&self, hash: &Hash) -> Result<Option<AccessToken>, StoreError> {
         self.find("hash = ?1", [hash.0])
     }

@@ -46,7 +46,7 @@ fn lists_are_narrowed_by_every_filter() {
 
 #[test]
 fn lists_are_searched_sorted_and_narrowed_by_state() {
-    let world = World::new();
+    let mut world = World::new();
     let held = world.issue();
     let host = &world.host;
     let names = |arguments: &[&str], member: &str| {
