@@ -45,7 +45,7 @@ pub use door::{Door, Ended};
 pub use entry::Entry;
 pub use forget::{HorizonFact, Sweep, horizon_in_force};
 pub use issue::{Minted, SignIn, TimedOut};
-pub use listing::{Filter, Issuance, NameFilter, NameSort, Page};
+pub use listing::{Filter, Issuance, NameFilter, NameSort, Page, Totals};
 pub use live::{Live, Startup};
 pub use order::{Initiator, Order, Reason, UnknownReason};
 pub use origin::Origin;

@@ -45,6 +45,16 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+/// How much there is, by what is written down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub users: u64,
+    /// That are not noted as ended and whose time has not run out.
+    pub sessions: u64,
+    /// That have not expired.
+    pub access_tokens: u64,
+}
+
 /// What was issued under a grant, as far as it is still remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Issuance {

@@ -9,7 +9,7 @@ use crate::{
     AccessToken, Api, AuditHead, AuditRecord, Authentication, CensusScan, Client, Code, Configuration, Consent, Device,
     Entry, Filter, Grant, Hash, HorizonFact, Initiator, Issuance, LogoutStatusJwt, NameFilter, Page, PushedRequest,
     RefreshToken, Script, ScriptVersion, Sealed, Session, SettingChange, SignedHead, StatusList, StatusReference,
-    StatusScan, Target, Timestamp, User,
+    StatusScan, Target, Timestamp, Totals, User,
 };
 
 /// Why a store could not do what it was asked.
@@ -310,6 +310,15 @@ pub trait Reads: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Page<AccessToken>, StoreError>> + Send;
     /// What was issued under each of these grants; nothing of one that nobody knows.
     fn issuances(&self, grants: &[&str]) -> impl Future<Output = Result<Vec<Option<Issuance>>, StoreError>> + Send;
+    /// How much there is at a moment. With much of it that takes its time: not for a thread that serves others.
+    fn totals(&self, now: Timestamp) -> impl Future<Output = Result<Totals, StoreError>> + Send;
+    /// How many entries were made since a moment, in stretches of so many milliseconds, named by where they begin; those in
+    /// which there were none are left out.
+    fn entries_by_time(
+        &self,
+        since: Timestamp,
+        width: i64,
+    ) -> impl Future<Output = Result<Vec<(Timestamp, u64)>, StoreError>> + Send;
     /// The newest entries first, before a position if one is given.
     fn entries_before(
         &self,

@@ -18,6 +18,7 @@ use crate::{
     egress::Egress,
     keys::Keys,
     master_key, openapi, origin,
+    overview::Overviews,
     pace::Pace,
     places::Places,
     protocol::{certificate::ClientKeys, session_api::quota::Quota, throttle::Throttle},
@@ -37,6 +38,7 @@ pub struct App {
     pub records: Records<SqliteReads>,
     pub status_lists: StatusLists,
     pub censuses: Censuses,
+    pub overviews: Overviews,
     pub keys: Keys,
     pub egress: Egress,
     /// Wrong passwords.
@@ -124,6 +126,7 @@ impl Opened {
             records,
             status_lists,
             censuses,
+            overviews: Overviews::default(),
             keys,
             pace,
             data_dir,

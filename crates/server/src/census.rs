@@ -22,8 +22,8 @@ use crate::records::Records;
 /// How many counts go on at once, and how many threads each has.
 const COUNTS: usize = 2;
 const THREADS: usize = 2;
-/// How many connections that takes.
-pub const READERS: usize = COUNTS * THREADS;
+/// How many connections that takes, with the one for the overview.
+pub const READERS: usize = COUNTS * THREADS + 1;
 
 /// How many access tokens are counted. Beyond that the answer is a lower bound.
 pub const MOST: u64 = 1_000_000;
@@ -86,6 +86,12 @@ impl Censuses {
     #[must_use]
     pub fn new(live: Arc<Live>, reads: SqliteReads) -> Self {
         Self { live, reads, permits: Arc::new(Semaphore::new(COUNTS)) }
+    }
+
+    /// Connections on which nobody waits.
+    #[must_use]
+    pub fn reads(&self) -> &SqliteReads {
+        &self.reads
     }
 
     /// Counts what orders for these targets would end, as of one position.

@@ -17,6 +17,7 @@ pub mod keys;
 pub mod master_key;
 pub mod openapi;
 pub mod origin;
+pub mod overview;
 pub mod pace;
 pub mod peer;
 pub mod places;

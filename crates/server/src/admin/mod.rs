@@ -12,6 +12,7 @@ mod explain;
 mod keys;
 mod listings;
 mod names;
+mod overview;
 mod preview;
 pub mod problem;
 mod registration_tokens;

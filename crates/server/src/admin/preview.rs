@@ -35,10 +35,14 @@ pub(super) async fn count(app: &App, targets: &[Target]) -> Result<Outcome, Prob
         .iter()
         .map(|target| Wanted { target: target.clone(), reach: Filter { live_at: Some(now), ..reach(target) } });
     let counting = app.censuses.count(&app.records, wanted.collect(), now);
-    counting.await.map_err(|why| match why {
+    counting.await.map_err(not_counted)
+}
+
+pub(super) fn not_counted(why: NotCounted) -> Problem {
+    match why {
         NotCounted::Busy => Problem::unavailable(),
         NotCounted::Store(why) => why.into(),
-    })
+    }
 }
 
 /// What [`show_outcome`] writes.

@@ -3,7 +3,7 @@
 use rescind_ledger::{AccessToken, Grant, Session};
 
 use super::{
-    Access, Recorded, Route, apis, audit, clients, devices, entries, explain, keys, listings, names, preview,
+    Access, Recorded, Route, apis, audit, clients, devices, entries, explain, keys, listings, names, overview, preview,
     registration_tokens, revocations, scripts, sessions, settings, status, users,
 };
 use crate::{
@@ -50,6 +50,8 @@ fn of_audience(it: Description) -> Description {
 pub static ROUTES: &[Route] = &[
     route!(Get "/status", Read, ByItself, status::show, "Where the ledger and the server stand.",
         |it| it.gives(200, status::shown())),
+    route!(Get "/overview", Read, ByItself, overview::show, "How much there is, and how much was revoked lately.",
+        |it| it.gives(200, overview::shown())),
     route!(Post "/users", Write, Change, users::add, "Adds a user.",
         |it| it.json(of::<users::NewUser>()).gives(201, users::shown()).refuses(&[409, 422])),
     route!(Get "/users", Read, Read, users::list, "Lists users.", users::describe_list),

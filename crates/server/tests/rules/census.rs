@@ -346,14 +346,14 @@ async fn compare(steps: &[Step]) -> Result<u64, TestCaseError> {
 #[test]
 fn a_count_is_the_sum_of_all_verdicts() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let mut runner = TestRunner::new(Cases { cases: 40, failure_persistence: None, ..Cases::default() });
+    let mut runner = TestRunner::new(Cases { cases: 24, failure_persistence: None, ..Cases::default() });
     let found = std::cell::Cell::new(0);
     let outcome = runner.run(&steps(), |steps| {
         found.set(found.get() + runtime.block_on(compare(&steps))?);
         Ok(())
     });
     outcome.unwrap();
-    assert!(found.get() > 500, "the worlds are nearly empty: {}", found.get());
+    assert!(found.get() > 300, "the worlds are nearly empty: {}", found.get());
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod census;
 mod house;
 mod listings;
 mod others_access;
+mod overview;
 mod refresh;
 mod replay;
 mod revoking;

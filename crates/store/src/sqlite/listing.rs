@@ -1,6 +1,6 @@
 //! Listings: a filter as SQL, and pages by key, so that no row is shown twice or skipped while others come and go.
 
-use rescind_ledger::{AccessToken, Filter, Grant, Hash, Issuance, Page, Session, StoreError, Timestamp};
+use rescind_ledger::{AccessToken, Filter, Grant, Hash, Issuance, Page, Session, StoreError, Timestamp, Totals};
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter, types::Value};
 
 use super::{cells::Stored, fault::Within};
@@ -201,4 +201,26 @@ pub(super) fn issuances(connection: &Connection, grants: &[&str]) -> rusqlite::R
         Ok(Issuance { first: Timestamp(first), last: Timestamp(last), refresh: refresh.is_some() })
     };
     grants.iter().map(|grant| statement.query_row([grant], read).optional()).collect()
+}
+
+pub(super) fn totals(connection: &Connection, now: Timestamp) -> rusqlite::Result<Totals> {
+    let count = |sql: &str, values: &[i64]| {
+        connection.prepare_cached(sql)?.query_row(params_from_iter(values), |row| row.get::<_, i64>(0))
+    };
+    Ok(Totals {
+        users: count("SELECT count(*) FROM users", &[])?.unsigned_abs(),
+        sessions: count("SELECT count(*) FROM sessions WHERE due_at > ?1", &[now.0])?.unsigned_abs(),
+        access_tokens: count("SELECT count(*) FROM access_tokens WHERE expires_at > ?1", &[now.0])?.unsigned_abs(),
+    })
+}
+
+pub(super) fn entries_by_time(
+    connection: &Connection,
+    since: Timestamp,
+    width: i64,
+) -> rusqlite::Result<Vec<(Timestamp, u64)>> {
+    let sql = "SELECT time / ?2 * ?2, count(*) FROM entries WHERE time >= ?1 GROUP BY 1 ORDER BY 1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let read = |row: &Row<'_>| Ok((Timestamp(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs()));
+    statement.query_map([since.0, width.max(1)], read)?.collect()
 }

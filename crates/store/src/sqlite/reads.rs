@@ -12,7 +12,7 @@ use parking_lot::{Condvar, Mutex};
 use rescind_ledger::{
     AccessToken, AuditHead, AuditRecord, Authentication, Code, Consent, CredentialOwner, Device, Entry, Filter, Grant,
     Hash, HorizonFact, Issuance, NameFilter, Page, Position, PushedRequest, Reads, RefreshToken, ScriptVersion, Sealed,
-    Session, SettingChange, SignedHead, StatusList, StatusScan, StoreError, Timestamp, User,
+    Session, SettingChange, SignedHead, StatusList, StatusScan, StoreError, Timestamp, Totals, User,
 };
 use rusqlite::{Connection, OptionalExtension, Params};
 
@@ -289,6 +289,14 @@ impl Reads for SqliteReads {
 
     async fn issuances(&self, grants: &[&str]) -> Result<Vec<Option<Issuance>>, StoreError> {
         self.read(|connection| listing::issuances(connection, grants).within("grants"))
+    }
+
+    async fn totals(&self, now: Timestamp) -> Result<Totals, StoreError> {
+        self.read(|connection| listing::totals(connection, now).within("access_tokens"))
+    }
+
+    async fn entries_by_time(&self, since: Timestamp, width: i64) -> Result<Vec<(Timestamp, u64)>, StoreError> {
+        self.read(|connection| listing::entries_by_time(connection, since, width).within("entries"))
     }
 
     async fn entries_before(&self, before: Option<Position>, limit: u32) -> Result<Vec<Entry>, StoreError> {

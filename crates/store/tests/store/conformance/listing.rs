@@ -1,12 +1,15 @@
 //! Listings, page by page.
 
+use std::ops::ControlFlow;
+
 use rescind_ledger::{
-    Device, Filter, Grant, Issuance, NameFilter, NameSort, Page, Reads, RefreshToken, StoreError, Tx, User,
+    CensusRow, CensusScan, Countable, Device, Entry, Filter, Grant, Issuance, NameFilter, NameSort, Page, Reads,
+    RefreshToken, Session, SessionClocks, Snapshot, StoreError, Totals, Tx, User,
 };
 
 use super::{
     Backend,
-    samples::{access_token, at, device, grant, hash, session, user},
+    samples::{access_token, at, device, grant, hash, nth_entry, position, session, user},
     wait,
 };
 
@@ -314,6 +317,92 @@ pub(crate) fn what_was_issued_under_a_grant_is_told_with_it<B: Backend>() {
     let found = wait(backend.reads().issuances(&["g1", "g2", "none", "g3"])).unwrap();
     let issuance = |first, last, refresh| Some(Issuance { first: at(first), last: at(last), refresh });
     assert_eq!(found, [issuance(100, 400, true), issuance(100, 300, false), None, issuance(50, 50, false)]);
+}
+
+pub(crate) fn how_much_there_is_is_counted<B: Backend>() {
+    let mut backend = B::fresh();
+    backend.write(|tx| {
+        insert_twelve(tx);
+        for (seq, secs) in [(1, 3600), (2, 3700), (3, 7199), (4, 7200), (5, 99)] {
+            tx.append(&Entry { time: at(secs), ..nth_entry(seq) }).unwrap();
+        }
+    });
+    let reads = backend.reads();
+    let totals = wait(reads.totals(at(1))).unwrap();
+    assert_eq!(totals, Totals { users: 12, sessions: 12, access_tokens: 12 });
+    assert_eq!(wait(reads.totals(at(1000))).unwrap().access_tokens, 0);
+    let by_hour = wait(reads.entries_by_time(at(3600), 3_600_000)).unwrap();
+    assert_eq!(by_hour, [(at(3600), 3), (at(7200), 1)]);
+}
+
+/// Notes what it is shown.
+#[derive(Default)]
+struct Seen(Vec<String>);
+
+impl CensusScan for Seen {
+    fn take(&mut self, row: &CensusRow<'_>, sessions: &dyn SessionClocks) -> Result<ControlFlow<()>, StoreError> {
+        assert!(row.session.is_none_or(|session| sessions.find_clock(session).unwrap().is_some()));
+        self.0.push(row.token.unwrap_or(row.grant).to_owned());
+        Ok(if self.0.len() == 100 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    fn take_session(&mut self, session: &Session) -> ControlFlow<()> {
+        self.0.push(session.id.clone());
+        ControlFlow::Continue(())
+    }
+}
+
+pub(crate) fn the_pieces_of_a_snapshot_are_everything_once_and_nothing_that_came_later<B: Backend>() {
+    let mut backend = B::fresh();
+    backend.write(|tx| {
+        for number in 0..12 {
+            let id = format!("{number:02}");
+            if number < 3 {
+                tx.insert_session(&session(&format!("s{number}"))).unwrap();
+            }
+            let user = Some(format!("u{}", number % 2));
+            let grant = Grant { issued_at: at(100 + number), user, session: Some("s0".to_owned()), ..grant(&id) };
+            tx.insert_grant(&grant).unwrap();
+            tx.insert_access_token(&access_token(&id, &grant)).unwrap();
+        }
+    });
+    let snapshots = backend.reads().snapshots(2).unwrap();
+    backend.write(|tx| {
+        tx.append(&nth_entry(1)).unwrap();
+        tx.insert_grant(&Grant { user: Some("u1".to_owned()), ..grant("later") }).unwrap();
+    });
+    let at_first = snapshots.first().unwrap();
+    assert_eq!(at_first.head().unwrap(), position(0));
+    for (filter, expected) in [
+        (Filter::default(), 12),
+        (Filter { user: Some("u1".to_owned()), ..Filter::default() }, 6),
+        (Filter { client: Some(grant("x").client), live_at: Some(at(1)), ..Filter::default() }, 12),
+        (Filter { audience: Some(grant("x").audiences.first().unwrap().clone()), ..Filter::default() }, 12),
+        (Filter { audience: Some("https".to_owned()), ..Filter::default() }, 0),
+        (Filter { session: Some("s0".to_owned()), ..Filter::default() }, 12),
+        (Filter { grant: Some("03".to_owned()), ..Filter::default() }, 1),
+        (Filter { live_at: Some(at(100_000)), ..Filter::default() }, 0),
+    ] {
+        for of in [Countable::Grants, Countable::AccessTokens] {
+            for most in [1, 5, 64] {
+                let pieces = at_first.pieces(of, &filter, most).unwrap();
+                assert!(pieces.len() <= usize::try_from(most).unwrap());
+                let mut seen = Seen::default();
+                for (piece, view) in pieces.iter().zip(snapshots.iter().cycle()) {
+                    view.scan(*piece, &filter, &mut seen).unwrap();
+                }
+                seen.0.sort();
+                seen.0.dedup();
+                assert_eq!(seen.0.len(), expected, "{of:?} {filter:?} {most}");
+            }
+        }
+    }
+    let mut seen = Seen::default();
+    let [sessions] = at_first.pieces(Countable::Sessions, &Filter::default(), 9).unwrap()[..] else { panic!() };
+    at_first.scan(sessions, &Filter::default(), &mut seen).unwrap();
+    assert!(seen.0.contains(&"s0".to_owned()));
+    drop(snapshots);
+    assert_eq!(backend.reads().snapshots(1).unwrap().first().unwrap().head().unwrap(), position(1));
 }
 
 pub(crate) fn a_cursor_of_another_listing_is_refused<B: Backend>() {
