@@ -1,5 +1,6 @@
 //! Fills a data directory through the ledger's own door, in large batches.
 
+mod crowd;
 mod status_lists;
 
 use std::ops::Range;
@@ -18,6 +19,7 @@ use rescind_ledger::{
 use crate::credentials::{APPLICATION, AUDIENCE, CROWDED, RESOURCE_SERVER, SCOPE, client_secret, session_id, token};
 use crate::served::config;
 
+pub use crowd::{application, fill_crowd, ordinary_user};
 pub use status_lists::{LISTED, MILLION_EACH, fill_status_lists};
 
 /// What is to be in the directory. Tokens are numbered through: first the live ones, then the ended, then the single.

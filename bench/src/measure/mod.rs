@@ -3,6 +3,7 @@
 mod footprint;
 mod in_turn;
 mod introspection;
+mod preview;
 pub mod reach;
 mod revocation;
 mod session_status;
@@ -19,7 +20,7 @@ use crate::report::Line;
 use crate::seed::{self, Plan};
 
 /// Every measurement, in an order in which one can go on with what the one before has set up.
-pub const NAMES: [&str; 22] = [
+pub const NAMES: [&str; 27] = [
     "introspect_cold_c64",
     "introspect_active_c1",
     "introspect_active_c16",
@@ -40,6 +41,11 @@ pub const NAMES: [&str; 22] = [
     "revoke_ack_p99_under_issuance",
     "status_list_reach_10m",
     "status_lists_reach_all_10m",
+    "preview_user_1m_p50",
+    "preview_user_1m_p95",
+    "preview_client_1m_p50",
+    "preview_client_1m_p95",
+    "user_page_1m",
     "verdict_10m",
     "index_bytes_per_entry",
 ];
@@ -59,6 +65,8 @@ pub struct Bench {
     servers: Option<Servers>,
     /// How soon lists show a revocation, once it was measured.
     status_reach: Option<status_lists::Reach>,
+    /// How long previews take, once they were measured.
+    preview: Option<preview::Took>,
 }
 
 /// Two servers that know the same tokens or sessions.
@@ -76,7 +84,7 @@ impl Bench {
         let program = std::env::current_exe()?;
         let beside = program.parent().context("the program lies in no folder")?;
         let scratch = tempfile::Builder::new().prefix("bench-").tempdir_in(beside)?;
-        Ok(Self { scratch, million: None, sessions: None, servers: None, status_reach: None })
+        Ok(Self { scratch, million: None, sessions: None, servers: None, status_reach: None, preview: None })
     }
 
     /// Does one measurement.
@@ -105,6 +113,11 @@ impl Bench {
             "revoke_ack_p99_under_issuance" => revocation::under_issuance(self),
             "status_list_reach_10m" => status_lists::one(self),
             "status_lists_reach_all_10m" => status_lists::all(self),
+            "preview_user_1m_p50" => preview::user_p50(self),
+            "preview_user_1m_p95" => preview::user_p95(self),
+            "preview_client_1m_p50" => preview::client_p50(self),
+            "preview_client_1m_p95" => preview::client_p95(self),
+            "user_page_1m" => preview::page(self),
             "verdict_10m" => verdict::time(),
             "index_bytes_per_entry" => verdict::bytes(),
             other => bail!("there is no measurement `{other}`"),

@@ -124,7 +124,8 @@ impl<'a> TargetRef<'a> {
 
     /// As [`TargetRef::fingerprint`], in memory that the caller lends. The message is written out and hashed in one piece,
     /// for a hasher that is fed one part after the other spends as much again on bytes that fill no word.
-    pub(crate) fn fingerprint_within(&self, key: &FingerprintKey, message: &mut Vec<u8>) -> Fingerprint {
+    #[must_use]
+    pub fn fingerprint_within(&self, key: &FingerprintKey, message: &mut Vec<u8>) -> Fingerprint {
         let (tag, parts) = self.tag_and_parts();
         message.clear();
         message.push(tag);

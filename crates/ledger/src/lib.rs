@@ -7,6 +7,7 @@
 mod alive;
 mod audit;
 mod bulk;
+mod census;
 mod change;
 mod change_script;
 mod configuration;
@@ -19,6 +20,7 @@ mod guard;
 mod identity;
 mod issue;
 mod lifecycle;
+mod listing;
 mod live;
 mod order;
 mod origin;
@@ -46,6 +48,7 @@ mod writer;
 pub use alive::{Inactive, SessionClock};
 pub use audit::{Action, AuditBody, AuditEvent, AuditHead, AuditRecord, SignedHead};
 pub use bulk::{BulkAction, BulkFailure, BulkJob, BulkState, NewBulkJob};
+pub use census::{Aim, Census, CensusRow, CensusScan, CensusView, ClockOver, Counted, SessionClocks, SwitchedOff};
 pub use change::{ClientChange, restricts_api, restricts_client};
 pub use change_script::ScriptChange;
 pub use configuration::{Configuration, ConfigurationChange};
@@ -58,13 +61,14 @@ pub use guard::{Extent, Guard, Need, phrase};
 pub use identity::Identity;
 pub use issue::{Minted, SignIn, TimedOut};
 pub use lifecycle::{LifecycleRule, OwnPassword, PasswordChanged, UserChange};
+pub use listing::{Filter, Issuance, NameFilter, NameSort, Page, Totals};
 pub use live::{Live, Startup};
 pub use order::{Initiator, Order, Reason, UnknownReason, check_condition};
 pub use origin::Origin;
 pub use pending::{Approval, Next, PendingOrder, PendingState, PendingStep, Placed, Placement};
 pub use port::{
-    CredentialOwner, EntryFilter, Filter, ForgottenAudit, KeyedOrder, Mark, Marker, Page, Reads, Store, StoreError,
-    Swept, Tx, Use, UserOrder,
+    Countable, CredentialOwner, EntryFilter, ForgottenAudit, KeyedOrder, Mark, Marker, Piece, Reads, Snapshot, Store,
+    StoreError, Swept, Tx, Use, UserOrder,
 };
 pub use records::{
     AccessToken, Api, Authentication, Client, ClientAuthMethod, Code, Consent, Device, Grant, PushedRequest,

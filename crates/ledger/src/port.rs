@@ -6,10 +6,11 @@ use std::future::Future;
 use rescind_check::Position;
 
 use crate::{
-    AccessToken, Api, Attempt, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Client, Code,
-    Configuration, Consent, Delivery, Device, Effect, Entry, Grant, Hash, HorizonFact, Identity, Initiator,
-    LogoutStatusJwt, PendingOrder, PushedRequest, Reason, RefreshToken, Script, ScriptVersion, Sealed, Session,
-    SettingChange, SignedHead, Standing, StatusList, StatusReference, StatusScan, Tally, Target, Timestamp, User,
+    AccessToken, Api, Attempt, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, CensusScan, Client, Code,
+    Configuration, Consent, Delivery, Device, Effect, Entry, Filter, Grant, Hash, HorizonFact, Identity, Initiator,
+    Issuance, LogoutStatusJwt, NameFilter, Page, PendingOrder, PushedRequest, Reason, RefreshToken, Script,
+    ScriptVersion, Sealed, Session, SettingChange, SignedHead, Standing, StatusList, StatusReference, StatusScan,
+    Tally, Target, Timestamp, Totals, User,
 };
 
 /// Why a store could not do what it was asked.
@@ -221,20 +222,6 @@ pub trait Store: Send {
     fn secrets(&mut self) -> Result<Vec<(String, Sealed)>, StoreError>;
 }
 
-/// Which records a listing is about. Every `Some` narrows it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    pub user: Option<String>,
-    pub client: Option<String>,
-    pub audience: Option<String>,
-    pub session: Option<String>,
-    pub grant: Option<String>,
-    pub device: Option<String>,
-    pub token: Option<String>,
-    /// Only what has not expired at this moment.
-    pub live_at: Option<Timestamp>,
-}
-
 /// What was ordered under an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyedOrder {
@@ -271,12 +258,30 @@ pub struct CredentialOwner {
     pub expires_at: Timestamp,
 }
 
-/// A stretch of a listing.
-#[derive(Clone, Debug)]
-pub struct Page<T> {
-    pub items: Vec<T>,
-    /// Ask again with this to go on; absent at the end.
-    pub next: Option<String>,
+/// What is counted one record after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Countable {
+    Sessions,
+    Grants,
+    AccessTokens,
+}
+
+/// A piece of what a filter lets through, so that several readers can share the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    pub of: Countable,
+    /// From here to before there, in a measure that the store chooses; all of it without.
+    pub span: Option<(i64, i64)>,
+}
+
+/// The store as it was at one commit, for one reader.
+pub trait Snapshot: Send {
+    /// The last entry in it.
+    fn head(&self) -> Result<Position, StoreError>;
+    /// Cuts what a filter lets through into at most so many pieces that are about as large.
+    fn pieces(&self, of: Countable, filter: &Filter, most: u32) -> Result<Vec<Piece>, StoreError>;
+    /// Shows every record of a piece to `scan`, until it breaks off.
+    fn scan(&self, piece: Piece, filter: &Filter, scan: &mut dyn CensusScan) -> Result<(), StoreError>;
 }
 
 /// An order of users that the store can page through without sorting them.
@@ -290,6 +295,9 @@ pub enum UserOrder {
 
 /// The read side: any number of readers, beside the writer.
 pub trait Reads: Clone + Send + Sync + 'static {
+    type Snapshot: Snapshot + 'static;
+    /// Opens so many views of one commit; fewer, but at least one, if commits come too fast. Not for a thread that serves others.
+    fn snapshots(&self, readers: usize) -> Result<Vec<Self::Snapshot>, StoreError>;
     fn find_access_token(&self, hash: &Hash) -> impl Future<Output = Result<Option<AccessToken>, StoreError>> + Send;
     fn find_access_token_by_id(&self, id: &str)
     -> impl Future<Output = Result<Option<AccessToken>, StoreError>> + Send;
@@ -362,9 +370,17 @@ pub trait Reads: Clone + Send + Sync + 'static {
     fn find_device(&self, id: &str) -> impl Future<Output = Result<Option<Device>, StoreError>> + Send;
     fn find_entry(&self, position: Position) -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send;
 
-    fn users(&self, cursor: Option<&str>, limit: u32) -> impl Future<Output = Result<Page<User>, StoreError>> + Send;
+    /// Users whose user name, e-mail address or display name begins as the filter says.
+    fn users(
+        &self,
+        filter: &NameFilter,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Page<User>, StoreError>> + Send;
+    /// Devices whose name or one of whose external ids begins as the filter says.
     fn devices(
         &self,
+        filter: &NameFilter,
         cursor: Option<&str>,
         limit: u32,
     ) -> impl Future<Output = Result<Page<Device>, StoreError>> + Send;
@@ -386,6 +402,17 @@ pub trait Reads: Clone + Send + Sync + 'static {
         cursor: Option<&str>,
         limit: u32,
     ) -> impl Future<Output = Result<Page<AccessToken>, StoreError>> + Send;
+    /// What was issued under each of these grants; nothing of one that nobody knows.
+    fn issuances(&self, grants: &[&str]) -> impl Future<Output = Result<Vec<Option<Issuance>>, StoreError>> + Send;
+    /// How much there is at a moment. With much of it that takes its time: not for a thread that serves others.
+    fn totals(&self, now: Timestamp) -> impl Future<Output = Result<Totals, StoreError>> + Send;
+    /// How many entries were made since a moment, in stretches of so many milliseconds, named by where they begin; those in
+    /// which there were none are left out.
+    fn entries_by_time(
+        &self,
+        since: Timestamp,
+        width: i64,
+    ) -> impl Future<Output = Result<Vec<(Timestamp, u64)>, StoreError>> + Send;
     /// The newest entries first, before a position if one is given.
     fn entries_before(
         &self,

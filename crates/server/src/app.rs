@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     audit::{Refused, heads::Turn},
+    census::{self, Censuses},
     clock::{Clock, random},
     config::{Config, Lifetimes},
     console,
@@ -20,6 +21,7 @@ use crate::{
     egress::Egress,
     keys::Keys,
     master_key, openapi, origin,
+    overview::Overviews,
     pace::Pace,
     places::Places,
     protocol::{certificate::ClientKeys, session_api::quota::Quota, throttle::Throttle},
@@ -38,6 +40,8 @@ pub struct App {
     pub queue: Arc<Queue>,
     pub records: Records<SqliteReads>,
     pub status_lists: StatusLists,
+    pub censuses: Censuses,
+    pub overviews: Overviews,
     pub keys: Keys,
     pub egress: Egress,
     /// Wrong passwords.
@@ -93,6 +97,7 @@ impl Opened {
         let (keys, fresh_secrets) = Keys::open(*master, &secrets, now, ended)?;
         let records = Records::new(store.reads(READERS)?, live.clone(), config.cache_bytes);
         let status_lists = StatusLists::new(live.clone(), records.store.clone(), store.reads(status_lists::SCANNERS)?);
+        let censuses = Censuses::new(live.clone(), store.reads(census::READERS)?);
         let queue = Arc::new(Queue::default());
         let mut writer = Writer::new(Box::new(store), Box::new(marker), live.clone(), queue.clone());
         let facts = Facts {
@@ -126,6 +131,8 @@ impl Opened {
             queue,
             records,
             status_lists,
+            censuses,
+            overviews: Overviews::default(),
             keys,
             pace,
             data_dir,

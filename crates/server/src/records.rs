@@ -83,6 +83,18 @@ impl<R: Reads> Records<R> {
         Ok(self.live.access_token_counts(*token, &trace, clock, now))
     }
 
+    /// Where a session stands in time, given what was read of it: its last activity may not be written down yet.
+    pub fn clock_over(&self, read: &Session) -> SessionClock {
+        self.sessions.clock(&read.id, SessionClock::of(read), self.live.key())
+    }
+
+    /// The same, to be taken along to another thread.
+    pub fn clock_over_any(&self) -> impl Fn(&str, SessionClock) -> SessionClock + Send + Sync + 'static {
+        let clocks = self.sessions.clocks();
+        let live = self.live.clone();
+        move |session, read| clocks.clock(session, read, live.key())
+    }
+
     /// The session of that id.
     pub async fn find_session(&self, id: &str) -> Result<Option<Arc<KnownSession>>, StoreError> {
         if let Some(known) = self.sessions.find(id, self.live.key()) {

@@ -165,6 +165,7 @@ CREATE TABLE users (
     -- The address in lower case. Several users may share one.
     folded_email   TEXT,
     display_name   TEXT,
+    folded_display_name  TEXT,
     password_hash  TEXT,
     enabled        INTEGER NOT NULL,
     role           TEXT,
@@ -173,7 +174,10 @@ CREATE TABLE users (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX users_with_role ON users (id) WHERE role IS NOT NULL;
 CREATE INDEX users_by_external_id ON users (external_id) WHERE external_id IS NOT NULL;
-CREATE INDEX users_disabled ON users (id) WHERE enabled = 0;
+CREATE INDEX users_by_creation ON users (created_at);
+CREATE INDEX users_disabled ON users (folded_name) WHERE enabled = 0;
+CREATE INDEX users_disabled_by_creation ON users (created_at) WHERE enabled = 0;
+CREATE INDEX users_by_display_name ON users (folded_display_name) WHERE folded_display_name IS NOT NULL;
 CREATE INDEX users_by_email ON users (folded_email) WHERE folded_email IS NOT NULL;
 
 CREATE TABLE clients (
@@ -187,19 +191,27 @@ CREATE TABLE apis (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE devices (
-    id       TEXT    PRIMARY KEY,
-    body     TEXT    NOT NULL,
-    enabled  INTEGER NOT NULL
+    id           TEXT    PRIMARY KEY,
+    body         TEXT    NOT NULL,
+    -- Of its body: the name in lower case, and what it can be listed by.
+    folded_name  TEXT    NOT NULL,
+    enabled      INTEGER NOT NULL,
+    created_at   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX devices_by_name ON devices (folded_name);
+CREATE INDEX devices_by_creation ON devices (created_at);
 -- By which names others know a device.
 CREATE TABLE device_external_ids (
-    kind       TEXT  NOT NULL,
-    value      TEXT  NOT NULL,
-    device_id  TEXT  NOT NULL,
+    kind          TEXT  NOT NULL,
+    value         TEXT  NOT NULL,
+    folded_value  TEXT  NOT NULL,
+    device_id     TEXT  NOT NULL,
     PRIMARY KEY (kind, value)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX device_external_ids_by_value ON device_external_ids (folded_value, device_id);
 CREATE INDEX device_external_ids_by_device ON device_external_ids (device_id);
-CREATE INDEX devices_disabled ON devices (id) WHERE enabled = 0;
+CREATE INDEX devices_disabled ON devices (folded_name) WHERE enabled = 0;
+CREATE INDEX devices_disabled_by_creation ON devices (created_at) WHERE enabled = 0;
 
 -- The scripts there are, each with the version that is in use.
 CREATE TABLE scripts (
@@ -335,9 +347,11 @@ CREATE TABLE pushed_request_uses (
     at    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- A grant's columns stand in the same order in `codes`.
+-- A grant's columns stand in the same order in `codes`. Rows lie in the order in which they were written, so that many of
+-- them can be counted at once.
 CREATE TABLE grants (
-    id             TEXT    PRIMARY KEY,
+    number         INTEGER PRIMARY KEY,
+    id             TEXT    NOT NULL UNIQUE,
     client_id      TEXT    NOT NULL,
     user_id        TEXT,
     session_id     TEXT,
@@ -351,7 +365,7 @@ CREATE TABLE grants (
     nonce          TEXT,
     issued_at      INTEGER NOT NULL,
     expires_at     INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX grants_by_issue ON grants (issued_at);
 CREATE INDEX grants_by_client ON grants (client_id, issued_at);
 CREATE INDEX grants_by_user ON grants (user_id, issued_at) WHERE user_id IS NOT NULL;
@@ -389,9 +403,10 @@ CREATE TABLE code_uses (
 ) STRICT, WITHOUT ROWID;
 
 -- Issuance writes here most, so a listing by session or device goes by way of the grants, and one by audience looks at
--- each row it passes.
+-- each row it passes. Rows lie in the order in which they were written: the hash is random, and each row would be a page of its own.
 CREATE TABLE access_tokens (
-    hash           BLOB    PRIMARY KEY,
+    number         INTEGER PRIMARY KEY,
+    hash           BLOB    NOT NULL UNIQUE,
     id             TEXT    NOT NULL UNIQUE,
     grant_id       TEXT    NOT NULL,
     client_id      TEXT    NOT NULL,
@@ -409,11 +424,13 @@ CREATE TABLE access_tokens (
     auth_time      INTEGER,
     issued_at      INTEGER NOT NULL,
     expires_at     INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX access_tokens_by_issue ON access_tokens (issued_at);
-CREATE INDEX access_tokens_by_grant ON access_tokens (grant_id);
+CREATE INDEX access_tokens_by_grant ON access_tokens (grant_id, issued_at);
 CREATE INDEX access_tokens_by_client ON access_tokens (client_id, issued_at);
-CREATE INDEX access_tokens_by_user ON access_tokens (user_id, issued_at) WHERE user_id IS NOT NULL;
+-- With all that decides whether a token counts: those of one user can be counted without their rows, which lie apart.
+CREATE INDEX access_tokens_by_user ON access_tokens (user_id, issued_at, number, id, grant_id, client_id, session_id,
+    session_validation, device_id, audiences, key_id, epoch, seq, auth_time, expires_at) WHERE user_id IS NOT NULL;
 CREATE INDEX access_tokens_by_expiry ON access_tokens (expires_at);
 
 -- Whose status stands where. A list and its references go together, once its last token has expired: until then it can
@@ -461,6 +478,7 @@ CREATE TABLE refresh_tokens (
     issued_at   INTEGER NOT NULL,
     expires_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX refresh_tokens_by_grant ON refresh_tokens (grant_id, issued_at);
 CREATE INDEX refresh_tokens_by_expiry ON refresh_tokens (expires_at);
 
 -- Grants of users that have refresh tokens, with when tokens were last issued for them: what counts against the most that a

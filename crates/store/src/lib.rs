@@ -16,4 +16,4 @@ pub use backup::backup;
 pub use data_dir::{DataDir, Lock};
 pub use marker::{FileMarker, MarkerState, inspect_marker};
 pub use restore::{Restored, open_epoch, restore};
-pub use sqlite::{Durability, Sqlite, SqliteReads};
+pub use sqlite::{Durability, Sqlite, SqliteReads, SqliteSnapshot};

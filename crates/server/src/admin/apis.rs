@@ -10,9 +10,10 @@ use url::Url;
 use utoipa::ToSchema;
 
 use super::{
-    call::{Call, created, ok, page_of, patched, unchanged},
+    call::{Call, created, ok, patched, unchanged},
     clients::{self, check_scope, introspection_client, show_client},
     guard,
+    names::{self, Names},
     problem::Problem,
     users::{may_have_ended, show_ended},
 };
@@ -100,14 +101,21 @@ pub(super) async fn add(call: Call) -> Result<Response, Problem> {
 }
 
 pub(super) async fn list(call: Call) -> Result<Response, Problem> {
-    let query = call.query(&["audience", "cursor", "limit"])?;
+    let query = call.query(&[&["audience"][..], &names::ALWAYS_ON].concat())?;
     if let Some(audience) = query.find("audience") {
         let api = load_api(&call.app, audience)?;
         return Ok(ok(&show_api(&api)));
     }
-    let mut apis: Vec<_> = call.app.live.look(|_, configuration| configuration.apis.values().cloned().collect());
-    apis.sort_by(|one, other| one.audience.cmp(&other.audience));
-    Ok(ok(&page_of(apis.iter(), query, |api| &api.audience, |api| show_api(api))?))
+    let filter = names::filter(query, &names::SORTS)?;
+    let apis: Vec<Arc<Api>> = call.app.live.look(|_, configuration| configuration.apis.values().cloned().collect());
+    let page = names::page(
+        &apis,
+        query,
+        &filter,
+        |api| Names { id: &api.audience, name: &api.name, created_at: api.created_at },
+        |api| show_api(api),
+    );
+    Ok(ok(&page?))
 }
 
 /// An API is named in the query, beside what a guard may ask for.

@@ -13,8 +13,9 @@ use url::Url;
 use utoipa::ToSchema;
 
 use super::{
-    call::{Call, created, ok, page_of, patched, unchanged},
+    call::{Call, created, ok, patched, unchanged},
     guard,
+    names::{self, Names},
     problem::Problem,
     target::load_client,
     users::{may_have_ended, show_ended, yes},
@@ -148,11 +149,19 @@ pub(super) async fn add(call: Call) -> Result<Response, Problem> {
 }
 
 pub(super) async fn list(call: Call) -> Result<Response, Problem> {
-    let query = call.query(&["cursor", "limit"])?;
-    let mut clients: Vec<_> = call.app.live.look(|_, configuration| configuration.clients.values().cloned().collect());
-    clients.sort_by(|one, other| one.id.cmp(&other.id));
-    let page = page_of(clients.iter(), query, |client| &client.id, |client| show_client(client, None))?;
-    Ok(ok(&page))
+    let query = call.query(&names::PARAMETERS)?;
+    let filter = names::filter(query, &names::SORTS)?;
+    let wanted = |client: &&Arc<Client>| filter.enabled.is_none_or(|enabled| client.enabled == enabled);
+    let clients: Vec<Arc<Client>> =
+        call.app.live.look(|_, configuration| configuration.clients.values().filter(wanted).cloned().collect());
+    let page = names::page(
+        &clients,
+        query,
+        &filter,
+        |client| Names { id: &client.id, name: &client.name, created_at: client.created_at },
+        |client| show_client(client, None),
+    );
+    Ok(ok(&page?))
 }
 
 pub(super) async fn show(call: Call) -> Result<Response, Problem> {

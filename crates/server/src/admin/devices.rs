@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::{
     call::{Call, created, ok, patched, unchanged},
-    guard,
+    guard, names,
     problem::Problem,
     target::load_device,
     users::{may_have_ended, show_ended, yes},
@@ -53,8 +53,9 @@ pub(super) async fn add(call: Call) -> Result<Response, Problem> {
 }
 
 pub(super) async fn list(call: Call) -> Result<Response, Problem> {
-    let query = call.query(&["cursor", "limit"])?;
-    let page = call.app.records.store.devices(query.find("cursor"), query.limit()?).await?;
+    let query = call.query(&names::PARAMETERS)?;
+    let filter = names::filter(query, &names::SORTS)?;
+    let page = call.app.records.store.devices(&filter, query.find("cursor"), query.limit()?).await?;
     Ok(ok(&json!({ "items": page.items.iter().map(show_device).collect::<Vec<_>>(), "next": page.next })))
 }
 

@@ -20,7 +20,7 @@ pub(super) async fn list(call: Call) -> Result<Response, Problem> {
     Ok(ok(&page))
 }
 
-fn show(health: Health, standing: &Standing) -> Value {
+pub(super) fn show(health: Health, standing: &Standing) -> Value {
     let last = standing.last.as_ref();
     json!({
         "name": standing.receiver,

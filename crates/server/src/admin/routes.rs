@@ -1,8 +1,11 @@
 //! The table: every route of the admin API, what it takes to use it, and what it takes and answers.
 
+use rescind_ledger::{AccessToken, Grant, Session};
+
 use super::{
-    Access, Recorded, Route, apis, audit, bulk, clients, devices, entries, explain, guard, keys, listings, pending,
-    preview, receivers, registration_tokens, revocations, scim_tokens, scripts, sessions, settings, status, users,
+    Access, Recorded, Route, apis, audit, bulk, clients, devices, entries, explain, guard, keys, listings, names,
+    overview, pending, preview, receivers, registration_tokens, revocations, scim_tokens, scripts, sessions, settings,
+    status, users,
 };
 use crate::{
     endpoint::Verb::{Delete, Get, Patch, Post},
@@ -48,9 +51,11 @@ fn of_audience(it: Description) -> Description {
 pub static ROUTES: &[Route] = &[
     route!(Get "/status", Read, ByItself, status::show, "Where the ledger and the server stand.",
         |it| it.gives(200, status::shown())),
+    route!(Get "/overview", Read, ByItself, overview::show, "How much there is, and how much was revoked lately.",
+        |it| it.gives(200, overview::shown())),
     route!(Post "/users", Write, Change, users::add, "Adds a user.",
         |it| it.json(of::<users::NewUser>()).gives(201, users::shown()).refuses(&[409, 422])),
-    route!(Get "/users", Read, Read, users::list, "Lists users.", |it| listing(it, users::shown())),
+    route!(Get "/users", Read, Read, users::list, "Lists users.", users::describe_list),
     route!(Get "/users/{id}", Read, Read, users::show, "Shows a user, by id or user name.",
         |it| it.gives(200, users::shown()).refuses(&[404])),
     route!(Patch "/users/{id}", Write, Change, users::change, "Changes a user; disabling, renaming or a new password ends access.",
@@ -59,7 +64,8 @@ pub static ROUTES: &[Route] = &[
         |it| it.gives(200, users::removed("id")).refuses(&[404, 422])),
     route!(Post "/clients", Write, Change, clients::add, "Adds a client; its secret is shown this once.",
         |it| it.json(of::<clients::ClientForm>()).gives(201, clients::shown()).refuses(&[404, 409, 422])),
-    route!(Get "/clients", Read, ByItself, clients::list, "Lists clients.", |it| listing(it, clients::shown())),
+    route!(Get "/clients", Read, ByItself, clients::list, "Lists clients.",
+        |it| names::describe(it, clients::shown(), &names::SORTS, true)),
     route!(Get "/clients/{id}", Read, ByItself, clients::show, "Shows a client.",
         |it| it.gives(200, clients::shown()).refuses(&[404])),
     route!(Patch "/clients/{id}", Write, Change, clients::change, "Changes a client; taking something away ends its access.",
@@ -75,8 +81,9 @@ pub static ROUTES: &[Route] = &[
         |it| it.json(of::<apis::ApiForm>()).gives(201, apis::shown()).refuses(&[409, 422])),
     route!(Get "/apis", Read, ByItself, apis::list, "Lists APIs, or shows the one of the query's `audience`.",
     |it| {
-        let it = it.query("audience", name(), "The identifier of an API: only this one is shown.").pages();
-        it.gives(200, any_of([page_of(apis::shown()), apis::shown()])).refuses(&[404])
+        let it = it.query("audience", name(), "The identifier of an API: only this one is shown.");
+        let it = it.query("search", name(), "How the identifier or the name begins, in letters of either case.");
+        names::sorted(it, &names::SORTS).pages().gives(200, any_of([page_of(apis::shown()), apis::shown()])).refuses(&[404])
     }),
     route!(Patch "/apis", Write, Change, apis::change, "Changes the API of the query's `audience`.",
     |it| {
@@ -87,7 +94,8 @@ pub static ROUTES: &[Route] = &[
         |it| guard::parameters(of_audience(it)).gives(200, users::removed("audience"))),
     route!(Post "/devices", Write, Change, devices::add, "Adds a managed device.",
         |it| it.json(of::<devices::DeviceForm>()).gives(201, devices::shown()).refuses(&[409, 422])),
-    route!(Get "/devices", Read, ByItself, devices::list, "Lists devices.", |it| listing(it, devices::shown())),
+    route!(Get "/devices", Read, ByItself, devices::list, "Lists devices.",
+        |it| names::describe(it, devices::shown(), &names::SORTS, true)),
     route!(Get "/devices/{id}", Read, ByItself, devices::show, "Shows a device.",
         |it| it.gives(200, devices::shown()).refuses(&[404])),
     route!(Patch "/devices/{id}", Write, Change, devices::change, "Changes a device; switching it off ends what was issued on it.",
@@ -95,8 +103,8 @@ pub static ROUTES: &[Route] = &[
         let patch = patch_of::<devices::DeviceForm>("ChangedDevice", &[]);
         guard::parameters(it).patch(patch).gives(200, devices::shown()).refuses(&[404, 409, 422])
     }),
-    route!(Get "/sessions", Read, Read, listings::sessions, "Lists sessions with their present state.",
-        |it| listings::describe(it, listings::session())),
+    route!(Get "/sessions", Read, Read, listings::list::<Session>, "Lists sessions with their present state.",
+        |it| listings::describe::<Session>(it, listings::session())),
     route!(Get "/sessions/{id}", Read, Read, sessions::show, "Shows a session, with its user, device, clients and grants.",
         |it| it.gives(200, sessions::shown()).refuses(&[404])),
     route!(Get "/sessions/{id}/end-others", Read, Read, sessions::preview_others, "Counts what the order below would end.",
@@ -107,10 +115,10 @@ pub static ROUTES: &[Route] = &[
         sessions::describe_preview),
     route!(Post "/users/{id}/end-sessions", Revoke, ByItself, sessions::end_of_user, "Ends all sessions of a user, and nothing else.",
         sessions::describe_end),
-    route!(Get "/grants", Read, Read, listings::grants, "Lists grants with their present state.",
-        |it| listings::describe(it, listings::grant())),
-    route!(Get "/tokens", Read, Read, listings::tokens, "Lists access tokens with their present state.",
-        |it| listings::describe(it, listings::token())),
+    route!(Get "/grants", Read, Read, listings::list::<Grant>, "Lists grants with their present state.",
+        |it| listings::describe::<Grant>(it, listings::listed_grant())),
+    route!(Get "/tokens", Read, Read, listings::list::<AccessToken>, "Lists access tokens with their present state.",
+        |it| listings::describe::<AccessToken>(it, listings::listed_token())),
     route!(Post "/revocations", Revoke, ByItself, revocations::order, "Ends what the target names.", revocations::describe),
     route!(Get "/revocations", Read, ByItself, entries::list, "Lists revocations, the newest first.",
         entries::describe_list),

@@ -12,7 +12,7 @@ use super::{
     call::{Call, ok},
     explain::{describe_all, ended_by},
     listings::{self, show_grant, show_session, with_state},
-    preview::{Count, counted},
+    preview::{count, counted, show_outcome},
     problem::Problem,
     revocations::{other, read_reason, reasons},
     state,
@@ -149,13 +149,10 @@ impl Several {
     }
 
     async fn preview(&self, app: &App) -> Result<Response, Problem> {
-        let mut count = Count::new(app);
-        for session in app.records.store.live_sessions_of(&self.user).await? {
-            if self.except.as_ref() != Some(&session.id) {
-                count.add(app, &Target::Session { session: session.id }).await?;
-            }
-        }
-        let mut shown = count.show();
+        let sessions = app.records.store.live_sessions_of(&self.user).await?.into_iter();
+        let others = sessions.map(|session| session.id).filter(|id| self.except.as_ref() != Some(id));
+        let targets: Vec<Target> = others.map(|session| Target::Session { session }).collect();
+        let mut shown = show_outcome(&count(app, &targets, None).await?);
         insert(&mut shown, "user", Some(self.user.clone().into()));
         insert(&mut shown, "except", Some(json!(self.except)));
         Ok(ok(&shown))

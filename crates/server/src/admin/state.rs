@@ -1,6 +1,6 @@
 //! The present state of records: what the endpoints would make of them now.
 
-use rescind_ledger::{AccessToken, Grant, Inactive, Session, StoreError};
+use rescind_ledger::{AccessToken, Grant, Inactive, StoreError};
 
 use crate::app::App;
 
@@ -19,16 +19,6 @@ pub(super) fn word(state: State) -> &'static str {
         Err(Inactive::SessionIdle) => "session_idle",
         Err(Inactive::UserDisabled) => "user_disabled",
     }
-}
-
-pub(super) async fn of_session(app: &App, session: &Session) -> Result<State, StoreError> {
-    let state = app.live.session_counts(session, app.now());
-    if state != Err(Inactive::SessionIdle) {
-        return Ok(state);
-    }
-    // The last activity may not be written down yet.
-    let known = app.records.find_session(&session.id).await?;
-    Ok(known.map_or(state, |known| app.live.session_counts(&known.current(), app.now())))
 }
 
 pub(super) async fn of_grant(app: &App, grant: &Grant) -> Result<State, StoreError> {

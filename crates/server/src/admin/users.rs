@@ -8,12 +8,16 @@ use utoipa::ToSchema;
 
 use super::{
     call::{Call, created, ok},
+    names,
     problem::Problem,
     target::load_user,
 };
 use crate::{
     clock::fresh_id,
-    openapi::shape::{Members, Shape, flag, inline, maybe, moment, object, one_of, position, text},
+    openapi::{
+        Description,
+        shape::{Members, Shape, flag, inline, maybe, moment, object, one_of, position, text},
+    },
     password, user_name,
 };
 
@@ -91,9 +95,17 @@ pub(super) async fn add(call: Call) -> Result<Response, Problem> {
     Ok(created(&shown))
 }
 
+/// By what users are sorted.
+const SORTS: [&str; 2] = ["user_name", "created_at"];
+
+pub(super) fn describe_list(it: Description) -> Description {
+    names::describe(it, shown(), &SORTS, true)
+}
+
 pub(super) async fn list(call: Call) -> Result<Response, Problem> {
-    let query = call.query(&["cursor", "limit"])?;
-    let page = call.app.records.store.users(query.find("cursor"), query.limit()?).await?;
+    let query = call.query(&names::PARAMETERS)?;
+    let filter = names::filter(query, &SORTS)?;
+    let page = call.app.records.store.users(&filter, query.find("cursor"), query.limit()?).await?;
     Ok(ok(&json!({ "items": page.items.iter().map(show_user).collect::<Vec<_>>(), "next": page.next })))
 }
 

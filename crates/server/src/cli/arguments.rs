@@ -189,6 +189,32 @@ pub(super) struct PageArguments {
     pub(super) cursor: Option<String>,
 }
 
+/// What is looked for among what has a name, and in which order it is shown.
+#[derive(Debug, Args)]
+pub(super) struct NamesArguments {
+    /// Only those of whom a name begins like this, in letters of either case.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) search: Option<String>,
+    /// By name (users: user_name) or created_at; with `-` before it in the other direction.
+    #[arg(long, value_name = "ORDER", allow_hyphen_values = true)]
+    pub(super) sort: Option<String>,
+    #[command(flatten)]
+    pub(super) page: PageArguments,
+}
+
+/// The same where they can be switched off.
+#[derive(Debug, Args)]
+pub(super) struct SwitchedNamesArguments {
+    /// Only those that are switched on.
+    #[arg(long, conflicts_with = "disabled")]
+    pub(super) enabled: bool,
+    /// Only those that are switched off.
+    #[arg(long)]
+    pub(super) disabled: bool,
+    #[command(flatten)]
+    pub(super) names: NamesArguments,
+}
+
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub(super) struct PasswordArguments {
@@ -258,7 +284,7 @@ pub(super) enum UserCommand {
         password: PasswordArguments,
     },
     /// Lists users.
-    List(PageArguments),
+    List(SwitchedNamesArguments),
     /// Shows a user.
     Show {
         /// An id or user name.
@@ -361,7 +387,7 @@ pub(super) enum ClientCommand {
         options: Box<ClientOptions>,
     },
     /// Lists clients.
-    List(PageArguments),
+    List(SwitchedNamesArguments),
     /// Shows a client.
     Show { client: String },
     /// Changes a client. Taking something away ends everything the client holds.
@@ -428,7 +454,7 @@ pub(super) enum ApiCommand {
         introspection_client: bool,
     },
     /// Lists APIs.
-    List(PageArguments),
+    List(NamesArguments),
     /// Shows an API.
     Show { audience: String },
     /// Changes an API. Fewer scopes, or a new demand on sessions, end the tokens for it.
@@ -459,7 +485,7 @@ pub(super) enum DeviceCommand {
         external_ids: Vec<String>,
     },
     /// Lists devices.
-    List(PageArguments),
+    List(SwitchedNamesArguments),
     /// Shows a device.
     Show {
         /// Its id, or an external id as KIND:VALUE.
@@ -570,6 +596,12 @@ pub(super) struct FilterArguments {
     /// Also what has expired.
     #[arg(long)]
     pub(super) all: bool,
+    /// Only what counts now (active), or only what does not (ended).
+    #[arg(long, value_parser = PossibleValuesParser::new(["active", "ended"]))]
+    pub(super) state: Option<String>,
+    /// Begins with the oldest.
+    #[arg(long)]
+    pub(super) oldest_first: bool,
     #[command(flatten)]
     pub(super) page: PageArguments,
 }

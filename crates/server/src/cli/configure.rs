@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     arguments::{
-        ApiCommand, ApiOptions, ClientCommand, ClientOptions, DeviceCommand, Globals, Output, PageArguments,
-        RegistrationTokenCommand, ScimTokenCommand, SwitchArguments, UserCommand,
+        ApiCommand, ApiOptions, ClientCommand, ClientOptions, DeviceCommand, Globals, NamesArguments, Output,
+        RegistrationTokenCommand, ScimTokenCommand, SwitchArguments, SwitchedNamesArguments, UserCommand,
     },
     confirm::ConfirmArguments,
     connection::{Connection, part},
@@ -66,17 +66,34 @@ async fn guarded(
     confirm.send(send).await
 }
 
-async fn list(
-    globals: &Globals,
-    server: &Connection,
-    path: &str,
-    page: &PageArguments,
-    columns: &[&str],
-) -> Result<(), Failure> {
-    let limit = page.limit.to_string();
-    let answer = server.get(path, &page_query(page, &limit)).await?;
-    output::list(globals, &answer, columns);
-    Ok(())
+/// A list of what has a name.
+struct Listing<'a> {
+    path: &'a str,
+    columns: &'a [&'a str],
+    names: &'a NamesArguments,
+    enabled: Option<bool>,
+}
+
+impl<'a> Listing<'a> {
+    fn of(path: &'a str, columns: &'a [&'a str], names: &'a NamesArguments) -> Self {
+        Self { path, columns, names, enabled: None }
+    }
+
+    fn of_switched(path: &'a str, columns: &'a [&'a str], wanted: &'a SwitchedNamesArguments) -> Self {
+        let enabled = if wanted.enabled { Some(true) } else { wanted.disabled.then_some(false) };
+        Self { enabled, ..Self::of(path, columns, &wanted.names) }
+    }
+
+    async fn show(&self, globals: &Globals, server: &Connection) -> Result<(), Failure> {
+        let limit = self.names.page.limit.to_string();
+        let mut query = page_query(&self.names.page, &limit);
+        query.extend(self.names.search.as_deref().map(|search| ("search", search)));
+        query.extend(self.names.sort.as_deref().map(|sort| ("sort", sort)));
+        query.extend(self.enabled.map(|enabled| ("enabled", if enabled { "true" } else { "false" })));
+        let answer = server.get(self.path, &query).await?;
+        output::list(globals, &answer, self.columns);
+        Ok(())
+    }
 }
 
 pub(super) async fn user(globals: &Globals, server: &Connection, command: UserCommand) -> Result<(), Failure> {
@@ -93,9 +110,9 @@ pub(super) async fn user(globals: &Globals, server: &Connection, command: UserCo
                 .with("password", Some(password.text.as_str()));
             password.told(server.post("/users", &Value::Object(body.0)).await?)
         }
-        UserCommand::List(page) => {
+        UserCommand::List(wanted) => {
             let columns = ["id", "user_name", "email", "display_name", "enabled", "role", "created_at"];
-            return list(globals, server, "/users", &page, &columns).await;
+            return Listing::of_switched("/users", &columns, &wanted).show(globals, server).await;
         }
         UserCommand::Show { user } => server.get(&user_path(&user), &[]).await?,
         UserCommand::Enable { user } => change_user(server, &user, json!({ "enabled": true })).await?,
@@ -137,9 +154,9 @@ pub(super) async fn client(globals: &Globals, server: &Connection, command: Clie
             let body = client_members(&options)?.with("name", Some(name)).with("id", id);
             server.post("/clients", &Value::Object(body.0)).await?
         }
-        ClientCommand::List(page) => {
+        ClientCommand::List(wanted) => {
             let columns = ["id", "name", "auth_method", "grant_types", "scopes", "enabled", "created_at"];
-            return list(globals, server, "/clients", &page, &columns).await;
+            return Listing::of_switched("/clients", &columns, &wanted).show(globals, server).await;
         }
         ClientCommand::Show { client } => server.get(&format!("/clients/{}", part(&client)), &[]).await?,
         ClientCommand::Set { client, switch, name, options, confirm } => {
@@ -194,9 +211,9 @@ pub(super) async fn api(globals: &Globals, server: &Connection, command: ApiComm
                 .with("introspection_client", introspection_client.then_some(true));
             server.post("/apis", &Value::Object(body.0)).await?
         }
-        ApiCommand::List(page) => {
+        ApiCommand::List(wanted) => {
             let columns = ["audience", "name", "scopes", "token_format", "session_validation", "created_at"];
-            return list(globals, server, "/apis", &page, &columns).await;
+            return Listing::of("/apis", &columns, &wanted).show(globals, server).await;
         }
         ApiCommand::Show { audience } => server.get("/apis", &[("audience", &audience)]).await?,
         ApiCommand::Set { audience, name, options, confirm } => {
@@ -248,9 +265,9 @@ pub(super) async fn device(globals: &Globals, server: &Connection, command: Devi
             let body = Members::default().with("name", Some(name)).with("external_ids", pairs(&external_ids)?);
             server.post("/devices", &Value::Object(body.0)).await?
         }
-        DeviceCommand::List(page) => {
+        DeviceCommand::List(wanted) => {
             let columns = ["id", "name", "external_ids", "enabled", "created_at"];
-            return list(globals, server, "/devices", &page, &columns).await;
+            return Listing::of_switched("/devices", &columns, &wanted).show(globals, server).await;
         }
         DeviceCommand::Show { device } => server.get(&format!("/devices/{}", part(&device)), &[]).await?,
         DeviceCommand::Set { device, switch, name, external_ids, confirm } => {
@@ -295,7 +312,10 @@ pub(super) async fn scim_token(
         }
         ScimTokenCommand::List(page) => {
             let columns = ["id", "name", "created_at", "expires_at", "revoked"];
-            return list(globals, server, "/scim-tokens", &page, &columns).await;
+            let limit = page.limit.to_string();
+            let answer = server.get("/scim-tokens", &page_query(&page, &limit)).await?;
+            output::list(globals, &answer, &columns);
+            return Ok(());
         }
         ScimTokenCommand::Remove { id } => {
             server.send(Method::DELETE, &format!("/scim-tokens/{}", part(&id)), &[], None).await?

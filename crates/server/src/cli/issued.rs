@@ -29,11 +29,23 @@ impl Kind {
         }
     }
 
+    /// When one of them was made, by which they are sorted.
+    fn made_at(self) -> &'static str {
+        match self {
+            Self::Grants | Self::Tokens => "issued_at",
+            Self::Sessions => "started_at",
+        }
+    }
+
     fn columns(self) -> &'static [&'static str] {
         match self {
-            Self::Grants => &["id", "client", "user", "session", "scope", "state", "issued_at", "expires_at"],
+            Self::Grants => {
+                &["id", "client", "user", "kind", "scope", "state", "issued_at", "last_issued_at", "expires_at"]
+            }
             Self::Sessions => &["id", "user", "device", "ip", "state", "started_at", "touched_at", "expires_at"],
-            Self::Tokens => &["id", "client", "user", "scope", "audiences", "state", "expires_at"],
+            Self::Tokens => {
+                &["id", "client", "user", "kind", "scope", "audiences", "state", "last_issued_at", "expires_at"]
+            }
         }
     }
 }
@@ -54,6 +66,7 @@ pub(super) async fn list(
     let limit = filter.page.limit.to_string();
     let mut query = page_query(&filter.page, &limit);
     query.extend(filters(filter));
+    query.extend(filter.oldest_first.then_some(("sort", kind.made_at())));
     let answer = server.get(kind.path(), &query).await?;
     output::list(globals, &answer, kind.columns());
     Ok(())
@@ -70,6 +83,7 @@ fn filters(filter: &FilterArguments) -> Vec<(&'static str, &str)> {
     ];
     let mut query: Vec<_> = given.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))).collect();
     query.extend(filter.all.then_some(("live", "false")));
+    query.extend(filter.state.as_deref().map(|state| ("state", state)));
     query
 }
 

@@ -99,6 +99,14 @@ impl Deliveries {
         Ok(receiver)
     }
 
+    /// Name and kind of each receiver that would be told of an entry, if it came now.
+    #[must_use]
+    pub fn would_tell(&self, entry: Entry) -> Vec<(String, &'static str)> {
+        let notice = Notice { entry, user: None };
+        let told = self.receivers().into_iter().filter(|receiver| receiver.connector.wants(&notice));
+        told.map(|receiver| (receiver.name().to_owned(), receiver.connector.kind())).collect()
+    }
+
     fn receivers(&self) -> Vec<Arc<Receiver>> {
         self.receivers.read().clone()
     }

@@ -86,6 +86,15 @@ pub(super) struct Sessions {
     touches: Arc<Touches>,
 }
 
+/// The activity of all sessions.
+pub(super) struct Clocks(Arc<Touches>);
+
+impl Clocks {
+    pub(super) fn clock(&self, id: &str, read: SessionClock, key: &FingerprintKey) -> SessionClock {
+        self.0.clock(fingerprint(id, key), read)
+    }
+}
+
 /// What one remembered session takes, about: to size the cache.
 const SESSION_BYTES: u64 = 240;
 /// How many shapes of sessions are kept to be shared.
@@ -97,6 +106,16 @@ impl Sessions {
         let estimate = usize::try_from(cache_bytes / SESSION_BYTES).unwrap_or(usize::MAX);
         let records = Cache::with_weighter(estimate, cache_bytes, SessionWeight);
         Self { records, shapes: Cache::new(SHAPES), touches: Arc::new(Touches::new()) }
+    }
+
+    /// The clock of a session, given what was read of it.
+    pub(super) fn clock(&self, id: &str, read: SessionClock, key: &FingerprintKey) -> SessionClock {
+        self.clocks().clock(id, read, key)
+    }
+
+    /// The clocks of all sessions.
+    pub(super) fn clocks(&self) -> Clocks {
+        Clocks(self.touches.clone())
     }
 
     /// The session of that id, if it is remembered.

@@ -4,10 +4,13 @@
 
 mod before;
 mod bulk;
+mod census;
 mod guards;
 mod house;
 mod lifecycle;
+mod listings;
 mod others_access;
+mod overview;
 mod receipts;
 mod refresh;
 mod replay;

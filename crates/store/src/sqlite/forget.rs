@@ -130,8 +130,8 @@ const EXPIRING: [[&str; 2]; 10] = [
     ],
     [
         "",
-        "DELETE FROM access_tokens WHERE hash IN (SELECT hash FROM access_tokens WHERE expires_at <= ?1 \
-         ORDER BY expires_at, hash LIMIT ?2)",
+        "DELETE FROM access_tokens WHERE number IN (SELECT number FROM access_tokens WHERE expires_at <= ?1 \
+         ORDER BY expires_at, number LIMIT ?2)",
     ],
     [
         "",
@@ -145,7 +145,8 @@ const EXPIRING: [[&str; 2]; 10] = [
     ],
     [
         "",
-        "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires_at <= ?1 ORDER BY expires_at, id LIMIT ?2)",
+        "DELETE FROM grants WHERE number IN (SELECT number FROM grants WHERE expires_at <= ?1 \
+         ORDER BY expires_at, number LIMIT ?2)",
     ],
     [
         "",

@@ -1,12 +1,9 @@
 //! Listings: a filter as SQL, and pages by key, so that no row is shown twice or skipped while others come and go.
 
-use rescind_ledger::{AccessToken, Device, Filter, Grant, Page, Session, StoreError, User};
-use rusqlite::{Connection, Row, params, params_from_iter, types::Value};
+use rescind_ledger::{AccessToken, Filter, Grant, Hash, Issuance, Page, Session, StoreError, Timestamp, Totals};
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter, types::Value};
 
-use super::{
-    cells::{Cells, Stored},
-    fault::Within,
-};
+use super::{cells::Stored, fault::Within};
 
 /// A table that can be listed under a [`Filter`], newest first.
 pub(super) trait Listed: Stored {
@@ -17,14 +14,10 @@ pub(super) trait Listed: Stored {
     /// One condition with one `?` for each member of the filter: user, client, audience, session, grant, device, token.
     const NARROW: [&'static str; 7];
     fn made_at(&self) -> i64;
-    fn key(&self) -> Vec<u8>;
-    /// The key as SQLite compares it.
-    fn key_value(key: Vec<u8>) -> Option<Value>;
 }
 
-fn text(key: Vec<u8>) -> Option<Value> {
-    String::from_utf8(key).ok().map(Value::Text)
-}
+/// The members of a filter in the order of [`Listed::NARROW`], from the one that leaves least to the one that leaves most.
+const NARROWEST: [usize; 7] = [6, 4, 3, 5, 0, 1, 2];
 
 impl Listed for Session {
     const MADE_AT: &'static str = "started_at";
@@ -42,19 +35,11 @@ impl Listed for Session {
     fn made_at(&self) -> i64 {
         self.started_at.0
     }
-
-    fn key(&self) -> Vec<u8> {
-        self.id.clone().into_bytes()
-    }
-
-    fn key_value(key: Vec<u8>) -> Option<Value> {
-        text(key)
-    }
 }
 
 impl Listed for Grant {
     const MADE_AT: &'static str = "issued_at";
-    const KEY: &'static str = "id";
+    const KEY: &'static str = "number";
     const NARROW: [&'static str; 7] = [
         "user_id = ?",
         "client_id = ?",
@@ -68,19 +53,11 @@ impl Listed for Grant {
     fn made_at(&self) -> i64 {
         self.issued_at.0
     }
-
-    fn key(&self) -> Vec<u8> {
-        self.id.clone().into_bytes()
-    }
-
-    fn key_value(key: Vec<u8>) -> Option<Value> {
-        text(key)
-    }
 }
 
 impl Listed for AccessToken {
     const MADE_AT: &'static str = "issued_at";
-    const KEY: &'static str = "hash";
+    const KEY: &'static str = "number";
     // A token's session and device are those of its grant, and the grants have the indexes.
     const NARROW: [&'static str; 7] = [
         "user_id = ?",
@@ -95,14 +72,6 @@ impl Listed for AccessToken {
     fn made_at(&self) -> i64 {
         self.issued_at.0
     }
-
-    fn key(&self) -> Vec<u8> {
-        self.hash.0.to_vec()
-    }
-
-    fn key_value(key: Vec<u8>) -> Option<Value> {
-        Some(Value::Blob(key))
-    }
 }
 
 /// One page of the records that pass the filter.
@@ -112,38 +81,78 @@ pub(super) fn page<T: Listed>(
     cursor: Option<&str>,
     limit: u32,
 ) -> Result<Page<T>, StoreError> {
-    let members =
-        [&filter.user, &filter.client, &filter.audience, &filter.session, &filter.grant, &filter.device, &filter.token];
-    let mut conditions = vec!["1".to_owned()];
-    let mut values = Vec::new();
-    for (member, condition) in members.into_iter().zip(T::NARROW) {
-        if let Some(value) = member {
-            conditions.push(condition.to_owned());
-            values.push(Value::Text(value.clone()));
-        }
-    }
-    if let Some(moment) = filter.live_at {
-        conditions.push("expires_at > ?".to_owned());
-        values.push(Value::Integer(moment.0));
-    }
+    let (mut conditions, mut values) = narrow::<T>(filter);
+    let (beyond, order) = if filter.oldest_first { (">", "ASC") } else { ("<", "DESC") };
     if let Some(cursor) = cursor {
-        let (made_at, key) = read_cursor::<T>(cursor)?;
-        conditions.push(format!("({}, {}) < (?, ?)", T::MADE_AT, T::KEY));
-        values.extend([Value::Integer(made_at), key]);
+        conditions.push(format!("({}, {}) {beyond} (?, ?)", T::MADE_AT, T::KEY));
+        values.extend(read_cursor::<T>(filter, cursor)?);
     }
     values.push(Value::Integer(wanted(limit)));
     let sql = format!(
-        "SELECT {} FROM {} WHERE {} ORDER BY {} DESC, {} DESC LIMIT ?",
+        "SELECT {}, {} AS key FROM {} WHERE {} ORDER BY {} {order}, {} {order} LIMIT ?",
         T::COLUMNS,
+        T::KEY,
         T::TABLE,
         conditions.join(" AND "),
         T::MADE_AT,
         T::KEY
     );
     let mut statement = connection.prepare_cached(&sql).within(T::TABLE)?;
-    let rows = statement.query_map(params_from_iter(values), T::of).within(T::TABLE)?;
-    let items = rows.collect::<rusqlite::Result<Vec<T>>>().within(T::TABLE)?;
-    Ok(cut(items, limit, |last| format!("{}.{}", last.made_at(), hex(&last.key()))))
+    let read = |row: &Row<'_>| Ok((T::of(row)?, row.get::<_, Value>("key")?));
+    let rows = statement.query_map(params_from_iter(values), read).within(T::TABLE)?;
+    let rows = rows.collect::<rusqlite::Result<Vec<(T, Value)>>>().within(T::TABLE)?;
+    let page = cut(rows, limit, |(last, key)| {
+        let key = match key {
+            Value::Integer(number) => number.to_string(),
+            Value::Text(text) => hex(text.as_bytes()),
+            _ => String::new(),
+        };
+        format!("{}.{}.{key}", filter_mark::<T>(filter), last.made_at())
+    });
+    Ok(Page { items: page.items.into_iter().map(|(item, _)| item).collect(), next: page.next })
+}
+
+/// The filter as conditions, with their values. Only the narrowest of them may choose the index: a plus before a column
+/// keeps the others from it, since without statistics SQLite takes a user for as good as an application.
+pub(super) fn narrow<T: Listed>(filter: &Filter) -> (Vec<String>, Vec<Value>) {
+    let members =
+        [&filter.user, &filter.client, &filter.audience, &filter.session, &filter.grant, &filter.device, &filter.token];
+    let (mut conditions, mut values) = (Vec::new(), Vec::new());
+    for place in NARROWEST {
+        let (Some(Some(value)), Some(condition)) = (members.get(place), T::NARROW.get(place)) else { continue };
+        let plus = if conditions.is_empty() { "" } else { "+" };
+        conditions.push(format!("{plus}{condition}"));
+        values.push(Value::Text(value.clone()));
+    }
+    if let Some(moment) = filter.live_at {
+        conditions.push("+expires_at > ?".to_owned());
+        values.push(Value::Integer(moment.0));
+    }
+    if conditions.is_empty() {
+        conditions.push("1".to_owned());
+    }
+    (conditions, values)
+}
+
+/// What a cursor belongs to: to go on with it under another filter would skip or repeat.
+fn filter_mark<T: Listed>(filter: &Filter) -> String {
+    let Filter { user, client, audience, session, grant, device, token, live_at, oldest_first } = filter;
+    let names = [user, client, audience, session, grant, device, token].map(|name| name.as_deref());
+    let flag = |on: bool| on.then_some("1");
+    let flags = [Some(T::TABLE), flag(live_at.is_some()), flag(*oldest_first)];
+    mark(&[&flags[..], &names[..]].concat())
+}
+
+/// Some characters that tell one filter from another.
+pub(super) fn mark(parts: &[Option<&str>]) -> String {
+    let mut text = String::new();
+    for part in parts {
+        match part {
+            Some(part) => text.push_str(&format!("{}:{part}", part.len())),
+            None => text.push('-'),
+        }
+    }
+    hex(&Hash::of(&text).0[..6])
 }
 
 /// One more than asked for, to see whether there is more.
@@ -159,45 +168,59 @@ pub(super) fn cut<T>(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> Strin
     Page { items, next }
 }
 
-fn read_cursor<T: Listed>(cursor: &str) -> Result<(i64, Value), StoreError> {
+fn read_cursor<T: Listed>(filter: &Filter, cursor: &str) -> Result<[Value; 2], StoreError> {
     let read = || {
-        let (made_at, key) = cursor.split_once('.')?;
-        Some((made_at.parse().ok()?, T::key_value(unhex(key)?)?))
+        let mut parts = cursor.splitn(3, '.');
+        let (mark, made_at, key) = (parts.next()?, parts.next()?, parts.next()?);
+        let key = match T::KEY {
+            "number" => Value::Integer(key.parse().ok()?),
+            _ => Value::Text(String::from_utf8(unhex(key)?).ok()?),
+        };
+        Some([Value::Integer(made_at.parse().ok()?), key]).filter(|_| mark == filter_mark::<T>(filter))
     };
     read().ok_or(StoreError::Cursor)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
+pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
     let pairs = text.as_bytes().chunks(2);
     pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
-/// One page of all users, by id.
-pub(super) fn users(connection: &Connection, cursor: Option<&str>, limit: u32) -> Result<Page<User>, StoreError> {
-    let sql = format!("SELECT {} FROM users WHERE id > ?1 ORDER BY id LIMIT ?2", User::COLUMNS);
-    let users = by_id(connection, &sql, cursor, limit, User::of).within("users")?;
-    Ok(cut(users, limit, |user| user.id.clone()))
+/// What was issued under each of these grants.
+pub(super) fn issuances(connection: &Connection, grants: &[&str]) -> rusqlite::Result<Vec<Option<Issuance>>> {
+    let sql = "SELECT issued_at, (SELECT max(issued_at) FROM access_tokens WHERE grant_id = ?1), \
+               (SELECT max(issued_at) FROM refresh_tokens WHERE grant_id = ?1) FROM grants WHERE id = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let read = |row: &Row<'_>| {
+        let (first, access, refresh): (i64, Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let last = [access, refresh].into_iter().flatten().fold(first, i64::max);
+        Ok(Issuance { first: Timestamp(first), last: Timestamp(last), refresh: refresh.is_some() })
+    };
+    grants.iter().map(|grant| statement.query_row([grant], read).optional()).collect()
 }
 
-/// One page of all devices, by id.
-pub(super) fn devices(connection: &Connection, cursor: Option<&str>, limit: u32) -> Result<Page<Device>, StoreError> {
-    let sql = "SELECT body FROM devices WHERE id > ?1 ORDER BY id LIMIT ?2";
-    let devices = by_id(connection, sql, cursor, limit, |row| Cells::of(row).json::<Device>()).within("devices")?;
-    Ok(cut(devices, limit, |device| device.id.clone()))
+pub(super) fn totals(connection: &Connection, now: Timestamp) -> rusqlite::Result<Totals> {
+    let count = |sql: &str, values: &[i64]| {
+        connection.prepare_cached(sql)?.query_row(params_from_iter(values), |row| row.get::<_, i64>(0))
+    };
+    Ok(Totals {
+        users: count("SELECT count(*) FROM users", &[])?.unsigned_abs(),
+        sessions: count("SELECT count(*) FROM sessions WHERE due_at > ?1", &[now.0])?.unsigned_abs(),
+        access_tokens: count("SELECT count(*) FROM access_tokens WHERE expires_at > ?1", &[now.0])?.unsigned_abs(),
+    })
 }
 
-fn by_id<T>(
+pub(super) fn entries_by_time(
     connection: &Connection,
-    sql: &str,
-    cursor: Option<&str>,
-    limit: u32,
-    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<Vec<T>> {
-    // Nothing is below the empty text, and no id is empty.
-    let after = cursor.unwrap_or("");
-    connection.prepare_cached(sql)?.query_map(params![after, wanted(limit)], read)?.collect()
+    since: Timestamp,
+    width: i64,
+) -> rusqlite::Result<Vec<(Timestamp, u64)>> {
+    let sql = "SELECT time / ?2 * ?2, count(*) FROM entries WHERE time >= ?1 GROUP BY 1 ORDER BY 1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let read = |row: &Row<'_>| Ok((Timestamp(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs()));
+    statement.query_map([since.0, width.max(1)], read)?.collect()
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod cells;
 mod deliveries;
+mod directory;
 mod entries;
 mod fault;
 mod forget;
@@ -13,6 +14,7 @@ mod pending;
 mod reads;
 mod refresh_grants;
 mod scripts;
+mod snapshot;
 mod status;
 mod transaction;
 mod tx;
@@ -29,6 +31,7 @@ pub(crate) use open::{check_integrity, check_not_empty, connect, copy_into};
 pub use reads::SqliteReads;
 pub(crate) use rusqlite::Connection;
 use rusqlite::Row;
+pub use snapshot::SqliteSnapshot;
 
 use cells::{Cells, Stored, bound};
 use fault::Within;

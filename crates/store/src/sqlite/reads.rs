@@ -11,18 +11,20 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 use rescind_ledger::{
     AccessToken, Attempt, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Code, Consent, CredentialOwner,
-    Delivery, Device, Effect, Entry, EntryFilter, Filter, Grant, Hash, HorizonFact, Identity, Page, PendingOrder,
-    Position, PushedRequest, Reads, RefreshToken, ScriptVersion, Sealed, Session, SettingChange, SignedHead, Standing,
-    StatusList, StatusScan, StoreError, Tally, Timestamp, User, UserOrder,
+    Delivery, Device, Effect, Entry, EntryFilter, Filter, Grant, Hash, HorizonFact, Identity, Issuance, NameFilter,
+    Page, PendingOrder, Position, PushedRequest, Reads, RefreshToken, ScriptVersion, Sealed, Session, SettingChange,
+    SignedHead, Standing, StatusList, StatusScan, StoreError, Tally, Timestamp, Totals, User, UserOrder,
 };
 use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::{
     audit,
     cells::{Cells, Stored, bound},
-    deliveries, entries,
+    deliveries, directory, entries,
     fault::Within,
-    listing, open, pending, status,
+    listing, open, pending,
+    snapshot::SqliteSnapshot,
+    status,
 };
 
 /// The sessions of a user that are not noted as ended, the oldest first.
@@ -37,7 +39,7 @@ pub struct SqliteReads {
     pool: Arc<Pool>,
 }
 
-struct Pool {
+pub(super) struct Pool {
     /// How many reads there were.
     reads: AtomicU64,
     idle: Mutex<Vec<Connection>>,
@@ -52,21 +54,30 @@ struct Loan<'p> {
 
 impl Pool {
     fn lend(&self) -> Loan<'_> {
+        Loan { pool: self, connection: Some(self.take()) }
+    }
+
+    /// Whoever takes a connection puts it back.
+    pub(super) fn take(&self) -> Connection {
         let mut idle = self.idle.lock();
         loop {
             if let Some(connection) = idle.pop() {
-                return Loan { pool: self, connection: Some(connection) };
+                return connection;
             }
             self.returned.wait(&mut idle);
         }
+    }
+
+    pub(super) fn put_back(&self, connection: Connection) {
+        self.idle.lock().push(connection);
+        self.returned.notify_one();
     }
 }
 
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            self.pool.idle.lock().push(connection);
-            self.pool.returned.notify_one();
+            self.pool.put_back(connection);
         }
     }
 }
@@ -121,6 +132,13 @@ impl SqliteReads {
 }
 
 impl Reads for SqliteReads {
+    type Snapshot = SqliteSnapshot;
+
+    fn snapshots(&self, readers: usize) -> Result<Vec<SqliteSnapshot>, StoreError> {
+        self.pool.reads.fetch_add(1, Ordering::Relaxed);
+        SqliteSnapshot::open(&self.pool, readers)
+    }
+
     async fn find_access_token(&self, hash: &Hash) -> Result<Option<AccessToken>, StoreError> {
         self.find("hash = ?1", [hash.0])
     }
@@ -279,12 +297,12 @@ impl Reads for SqliteReads {
         self.find("epoch = ?1 AND seq = ?2", bound(position))
     }
 
-    async fn users(&self, cursor: Option<&str>, limit: u32) -> Result<Page<User>, StoreError> {
-        self.read(|connection| listing::users(connection, cursor, limit))
+    async fn users(&self, filter: &NameFilter, cursor: Option<&str>, limit: u32) -> Result<Page<User>, StoreError> {
+        self.read(|connection| directory::page(connection, filter, cursor, limit))
     }
 
-    async fn devices(&self, cursor: Option<&str>, limit: u32) -> Result<Page<Device>, StoreError> {
-        self.read(|connection| listing::devices(connection, cursor, limit))
+    async fn devices(&self, filter: &NameFilter, cursor: Option<&str>, limit: u32) -> Result<Page<Device>, StoreError> {
+        self.read(|connection| directory::page(connection, filter, cursor, limit))
     }
 
     async fn sessions(&self, filter: &Filter, cursor: Option<&str>, limit: u32) -> Result<Page<Session>, StoreError> {
@@ -302,6 +320,18 @@ impl Reads for SqliteReads {
         limit: u32,
     ) -> Result<Page<AccessToken>, StoreError> {
         self.read(|connection| listing::page(connection, filter, cursor, limit))
+    }
+
+    async fn issuances(&self, grants: &[&str]) -> Result<Vec<Option<Issuance>>, StoreError> {
+        self.read(|connection| listing::issuances(connection, grants).within("grants"))
+    }
+
+    async fn totals(&self, now: Timestamp) -> Result<Totals, StoreError> {
+        self.read(|connection| listing::totals(connection, now).within("access_tokens"))
+    }
+
+    async fn entries_by_time(&self, since: Timestamp, width: i64) -> Result<Vec<(Timestamp, u64)>, StoreError> {
+        self.read(|connection| listing::entries_by_time(connection, since, width).within("entries"))
     }
 
     async fn entries_before(&self, before: Option<Position>, limit: u32) -> Result<Vec<Entry>, StoreError> {

@@ -3,7 +3,7 @@
 use rescind_ledger::{
     AccessToken, Api, Attempt, AuditHead, AuditRecord, Authentication, BulkFailure, BulkJob, Client, Code, Consent,
     Delivery, Device, Effect, Entry, ForgottenAudit, Grant, Hash, HorizonFact, Identity, Initiator, KeyedOrder,
-    LogoutStatusJwt, PendingOrder, Position, PushedRequest, RefreshToken, Role, Script, Sealed, Session, SessionClock,
+    LogoutStatusJwt, PendingOrder, Position, PushedRequest, RefreshToken, Script, Sealed, Session, SessionClock,
     SettingChange, SignedHead, StatusReference, StoreError, Swept, Tally, Timestamp, Tx, Use, User,
 };
 use rusqlite::params;
@@ -11,7 +11,7 @@ use rusqlite::params;
 use super::{
     audit,
     cells::{Cells, Stored, bound},
-    deliveries, forget, issued, pending,
+    deliveries, directory, forget, issued, pending,
     reads::LIVE_SESSIONS,
     refresh_grants, scripts, status,
     transaction::{SqliteTx, json},
@@ -304,29 +304,7 @@ impl Tx for SqliteTx<'_> {
     }
 
     fn put_user(&mut self, user: &User) -> Result<(), StoreError> {
-        let folded = user.user_name.to_lowercase();
-        self.insert::<User>(
-            "INSERT INTO users (id, user_name, folded_name, name_hash, email, folded_email, display_name, password_hash, enabled, \
-             role, external_id, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (id) DO UPDATE SET \
-             user_name = excluded.user_name, folded_name = excluded.folded_name, name_hash = excluded.name_hash, \
-             email = excluded.email, folded_email = excluded.folded_email, display_name = excluded.display_name, \
-             password_hash = excluded.password_hash, enabled = excluded.enabled, role = excluded.role, \
-             external_id = excluded.external_id, created_at = excluded.created_at",
-            params![
-                user.id,
-                user.user_name,
-                folded,
-                Hash::of(&folded).0,
-                user.email,
-                user.email.as_deref().map(str::to_lowercase),
-                user.display_name,
-                user.password_hash,
-                user.enabled,
-                user.role.map(Role::name),
-                user.external_id,
-                user.created_at.0
-            ],
-        )
+        self.attempt("users", |connection| directory::put_user(connection, user))
     }
 
     fn delete_user(&mut self, id: &str) -> Result<(), StoreError> {
@@ -366,15 +344,8 @@ impl Tx for SqliteTx<'_> {
     }
 
     fn put_device(&mut self, device: &Device) -> Result<(), StoreError> {
-        let sql = "INSERT INTO devices (id, body, enabled) VALUES (?1, ?2, ?3) \
-                   ON CONFLICT DO UPDATE SET body = excluded.body, enabled = excluded.enabled";
         let body = json("devices", device)?;
-        self.execute("devices", sql, params![device.id, body, device.enabled])?;
-        let forget = "DELETE FROM device_external_ids WHERE device_id = ?1";
-        self.execute("device_external_ids", forget, [&device.id])?;
-        let note = "INSERT INTO device_external_ids (kind, value, device_id) VALUES (?1, ?2, ?3)";
-        let mut ids = device.external_ids.iter();
-        ids.try_for_each(|(kind, value)| self.execute("device_external_ids", note, [kind, value, &device.id]).map(drop))
+        self.attempt("device_external_ids", |connection| directory::put_device(connection, device, &body))
     }
 
     fn find_script(&mut self, name: &str) -> Result<Option<Script>, StoreError> {

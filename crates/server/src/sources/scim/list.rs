@@ -8,7 +8,7 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use rescind_ledger::{Reads, User, UserOrder};
+use rescind_ledger::{NameFilter, Reads, User, UserOrder};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -199,7 +199,7 @@ impl Question {
         }
         let (mut matching, mut cursor) = (Vec::new(), None);
         loop {
-            let page = app.records.store.users(cursor.as_deref(), STRETCH).await?;
+            let page = app.records.store.users(&NameFilter::default(), cursor.as_deref(), STRETCH).await?;
             matching.extend(self.matching(app, &page.items));
             cursor = page.next;
             if cursor.is_none() {

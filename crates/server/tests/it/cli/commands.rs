@@ -45,6 +45,32 @@ fn lists_are_narrowed_by_every_filter() {
 }
 
 #[test]
+fn lists_are_searched_sorted_and_narrowed_by_state() {
+    let mut world = World::new();
+    let held = world.issue();
+    let host = &world.host;
+    let names = |arguments: &[&str], member: &str| {
+        let listed = host.json(arguments);
+        let items = listed["items"].as_array().unwrap().clone();
+        items.iter().map(|item| item[member].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&["user", "list", "--sort", "-user_name"], "user_name"), ["bob", "alice"]);
+    assert_eq!(names(&["user", "list", "--search", "AL", "--enabled"], "user_name"), ["alice"]);
+    assert!(names(&["user", "list", "--disabled"], "user_name").is_empty());
+    assert_eq!(names(&["client", "list", "--search", "rob", "--enabled"], "id"), ["robot"]);
+    assert_eq!(names(&["client", "list", "--sort", "-name", "--limit", "1"], "id"), ["robot"]);
+    assert_eq!(names(&["api", "list", "--search", "nothing", "--sort", "created_at"], "audience"), [""; 0]);
+    assert_eq!(names(&["device", "list", "--search", "nothing", "--enabled"], "id"), [""; 0]);
+    let tokens = |more: &[&str]| names(&[&["tokens", "list"], more].concat(), "id");
+    let mut oldest_first = tokens(&["--oldest-first"]);
+    oldest_first.reverse();
+    assert_eq!(tokens(&[]), oldest_first);
+    host.run_with(&["revoke", "token"], &held[4].token).succeeded();
+    assert_eq!((tokens(&["--state", "active"]).len(), tokens(&["--state", "ended"]).len()), (5, 1));
+    assert!(host.run(&["tokens", "list", "--state", "dead"]).code() != 0);
+}
+
+#[test]
 fn what_has_expired_is_listed_only_if_all_is_asked_for() {
     let mut world = World::new();
     world.host.json(&["api", "set", ORDERS, "--access-token-secs", "1"]);
