@@ -89,7 +89,7 @@ fn issued(number: u64, position: Position, now: Timestamp) -> (Option<Grant>, Ac
         let hundred = number / 100;
         (CROWDED.to_owned(), grant_id(TOKENS + hundred), number % 100 == EVERY - 1)
     } else {
-        (single_user(number / EVERY), grant_id(number / EVERY), number % EVERY == 0)
+        (single_user(number / EVERY), grant_id(number / EVERY), number.is_multiple_of(EVERY))
     };
     let mut hash = Hash([0; 32]);
     hash.0[..8].copy_from_slice(&number.to_be_bytes());
