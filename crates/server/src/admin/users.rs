@@ -1,18 +1,19 @@
 //! Users: the local accounts behind subjects.
 
 use axum::response::Response;
-use rescind_ledger::{Ended, Lane, Reads, Role, UnknownRole, User, UserChange};
+use rescind_ledger::{Ended, Lane, NameFilter, Reads, Role, UnknownRole, User, UserChange};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{
-    call::{Call, created, ok},
-    names,
+    call::{Call, Query, created, ok},
+    names::{self, Names},
     problem::Problem,
     target::load_user,
 };
 use crate::{
+    app::App,
     clock::fresh_id,
     openapi::{
         Description,
@@ -99,14 +100,41 @@ pub(super) async fn add(call: Call) -> Result<Response, Problem> {
 const SORTS: [&str; 2] = ["user_name", "created_at"];
 
 pub(super) fn describe_list(it: Description) -> Description {
+    let roles = [Role::ALL.map(Role::name).as_slice(), &[ANY_ROLE]].concat();
+    let it = it.query("role", one_of(&roles), "Only those with this role, or with any.");
     names::describe(it, shown(), &SORTS, true)
 }
 
 pub(super) async fn list(call: Call) -> Result<Response, Problem> {
-    let query = call.query(&names::PARAMETERS)?;
+    let query = call.query(&[names::PARAMETERS.as_slice(), &["role"]].concat())?;
     let filter = names::filter(query, &SORTS)?;
+    if let Some(role) = query.find("role") {
+        return with_role(&call.app, query, &filter, role).await;
+    }
     let page = call.app.records.store.users(&filter, query.find("cursor"), query.limit()?).await?;
     Ok(ok(&json!({ "items": page.items.iter().map(show_user).collect::<Vec<_>>(), "next": page.next })))
+}
+
+/// Stands for every role in a listing.
+const ANY_ROLE: &str = "any";
+
+/// Those who administer this server are few, and known without asking the store.
+async fn with_role(app: &App, query: Query<'_>, filter: &NameFilter, wanted: &str) -> Result<Response, Problem> {
+    let wanted = if wanted == ANY_ROLE { None } else { Some(read_role(wanted)?) };
+    let roles = app.live.look(|_, configuration| configuration.roles.clone());
+    let mut users = Vec::new();
+    for (id, _) in roles.into_iter().filter(|(_, role)| wanted.is_none_or(|wanted| *role == wanted)) {
+        users.extend(app.records.store.find_user(&id).await?);
+    }
+    users.retain(|user: &User| filter.enabled.is_none_or(|enabled| user.enabled == enabled));
+    let page = names::page(
+        &users,
+        query,
+        filter,
+        |user| Names { id: &user.id, name: &user.user_name, created_at: user.created_at },
+        show_user,
+    );
+    Ok(ok(&page?))
 }
 
 pub(super) async fn show(call: Call) -> Result<Response, Problem> {

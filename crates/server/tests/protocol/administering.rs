@@ -112,3 +112,23 @@ async fn a_cursor_that_no_listing_gave_is_the_callers_mistake() -> Result<()> {
     assert_ne!(second.body["items"], first.body["items"]);
     Ok(())
 }
+
+#[tokio::test]
+async fn those_who_administer_are_listed_by_their_role() -> Result<()> {
+    let server = Server::start().await?;
+    for (name, role) in [("bob", "viewer"), ("carol", "administrator"), ("dave", "viewer")] {
+        server.administer(Method::POST, "/users", &json!({ "user_name": name, "role": role })).await?;
+    }
+    let names = async |query: &str| {
+        let listed = server.administer(Method::GET, &format!("/users?{query}"), &Value::Null).await?;
+        let items = listed["items"].as_array().cloned().unwrap_or_default();
+        Ok::<_, anyhow::Error>(items.iter().map(|user| user["user_name"].clone()).collect::<Vec<_>>())
+    };
+    assert_eq!(names("role=viewer").await?, ["bob", "dave"]);
+    assert_eq!(names("role=viewer&sort=-user_name&limit=1").await?, ["dave"]);
+    assert_eq!(names("role=any&search=ca").await?, ["carol"]);
+    assert!(names("role=revoker").await?.is_empty());
+    server.administer(Method::PATCH, "/users/bob", &json!({ "enabled": false })).await?;
+    assert_eq!(names("role=any&enabled=true").await?, ["carol", "dave"]);
+    Ok(())
+}
