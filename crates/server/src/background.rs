@@ -120,7 +120,8 @@ pub async fn sweep(app: &App) -> Result<u64, LedgerError> {
     let horizons = app.records.store.horizons().await?;
     let stated = horizon_in_force(&horizons, app.now());
     let horizon = stated.unwrap_or_else(|| app.lifetimes().horizon());
-    let mut rows = 0;
+    // Before entries are forgotten: one of them may be what ended a leave that lives longer.
+    let mut rows = forget_leave(app).await?;
     loop {
         let sweep = Sweep { horizon, limit: SWEEP_ROWS };
         let swept = app.submit(Lane::Issuing, move |door| door.sweep(sweep)).await?;
@@ -132,7 +133,6 @@ pub async fn sweep(app: &App) -> Result<u64, LedgerError> {
     app.status_lists.tidy(app.now()).await?;
     rows += forget_audit_records(app).await?;
     rows += forget_closed(app).await?;
-    rows += forget_expired_leave(app).await?;
     retire_signing_keys(app).await?;
     Ok(rows)
 }
@@ -159,13 +159,13 @@ async fn forget_closed(app: &App) -> Result<u64, LedgerError> {
 }
 
 /// Drops initial access tokens and SCIM tokens that have expired: they lie among the secrets, which the store knows no expiry of.
-async fn forget_expired_leave(app: &App) -> Result<u64, LedgerError> {
+async fn forget_leave(app: &App) -> Result<u64, LedgerError> {
     let stored = app.records.store.secrets().await?;
     let is_over = |name: &str, sealed: &Sealed| {
-        initial_access::has_expired(app, name, sealed) || tokens::has_expired(app, name, sealed)
+        initial_access::has_expired(app, name, sealed) || tokens::is_over(app, name, sealed)
     };
-    let expired = stored.into_iter().filter(|(name, sealed)| is_over(name, sealed));
-    let gone: Vec<String> = expired.map(|(name, _)| name).collect();
+    let over = stored.into_iter().filter(|(name, sealed)| is_over(name, sealed));
+    let gone: Vec<String> = over.map(|(name, _)| name).collect();
     let rows = u64::try_from(gone.len()).unwrap_or(u64::MAX);
     if rows > 0 {
         app.submit(Lane::Issuing, move |door| gone.iter().try_for_each(|name| door.delete_secret(name))).await?;

@@ -293,7 +293,7 @@ fn after_a_restore_the_applications_are_back_and_every_token_is_dead() {
     host.run(&["restore", named]).succeeded();
     host.start();
     assert!(!host.is_alive(&before) && !host.is_alive(&after));
-    assert_eq!(host.json(&["client", "list"])["items"].as_array().unwrap().len(), 1);
+    assert_eq!(host.json(&["client", "list"])["items"].as_array().unwrap().len(), 2, "the console, and the one");
     let fresh = host.token("robot", &secret);
     assert!(host.is_alive(&fresh));
 }

@@ -279,10 +279,11 @@ async fn the_preview_counts_what_the_order_ends_and_everything_tells_of_the_cond
     let again = house.admin("GET", &path, &Value::Null).await.1;
     assert_eq!(again["access_tokens"], 0, "what has ended does not end again");
 
-    let entry = house.admin("GET", &format!("/revocations/{}", text(&answer, "position")), &Value::Null).await.1;
+    let receipt = house.admin("GET", &format!("/revocations/{}", text(&answer, "position")), &Value::Null).await.1;
     let listed = house.admin("GET", "/revocations", &Value::Null).await.1;
+    let entry = &listed["items"][0];
     let explained = house.admin("POST", "/explain", &json!({ "token": old.access })).await.1;
-    assert_eq!((&entry["before"], &listed["items"][0]), (&before, &entry));
+    assert_eq!((&entry["before"], &receipt["before"]), (&before, &before));
     assert_eq!((&explained["why"], &explained["revoked_by"]), (&json!("revoked"), &json!([entry])));
     let records = house.audit_after(audited).await;
     let told = records.iter().find(|record| record["action"] == "order").unwrap();

@@ -46,7 +46,7 @@ async fn every_listing_is_searched_and_sorted_and_refuses_what_it_does_not_know(
     assert!(items(&house, "/users?enabled=false").await.is_empty());
     assert_eq!(members(&house, "/devices?enabled=false", "name").await, ["Ärmel"]);
     assert_eq!(members(&house, "/devices?search=BER", "name").await, ["berta"]);
-    assert_eq!(members(&house, "/clients?sort=-name", "id").await, ["web", "app"]);
+    assert_eq!(members(&house, "/clients?sort=-name", "id").await, ["web", "rescind-console", "app"]);
     assert_eq!(members(&house, "/clients?search=AP&enabled=true", "id").await, ["app"]);
     assert_eq!(members(&house, "/apis?search=B.EX", "audience").await, ["https://b.example"]);
     assert_eq!(items(&house, "/apis?sort=created_at").await.len(), 3);

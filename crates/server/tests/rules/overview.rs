@@ -22,7 +22,11 @@ async fn an_overview_counts_what_is_alive_and_says_how_old_it_is() {
     }
     let first = overview(&house).await;
     assert_eq!((&first["live_sessions"], &first["live_tokens"]), (&json!(3), &json!(3)), "{first}");
-    assert_eq!((&first["users"], &first["clients"], &first["apis"]), (&json!(2), &json!(2), &json!(3)));
+    assert_eq!(
+        (&first["users"], &first["clients"], &first["apis"]),
+        (&json!(2), &json!(3), &json!(3)),
+        "the console among the clients"
+    );
     assert_eq!((&first["exact"], &first["as_of"]), (&json!(true), &json!(house.app.now())));
     let counts = |overview: &Value, of: &str| {
         let stretches = overview[of].as_array().unwrap().clone();

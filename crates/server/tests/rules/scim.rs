@@ -493,3 +493,29 @@ async fn a_question_that_no_index_answers_is_refused_among_too_many_users() {
     let (_, page) = entra.call("GET", "/Users?startIndex=20002&count=5&sortBy=userName", None).await;
     assert_eq!((&page["totalResults"], &page["itemsPerPage"]), (&json!(20_002), &json!(1)));
 }
+
+#[tokio::test]
+async fn a_scim_token_outlives_the_horizon_and_what_ended_one_holds_beyond_it_as_well() {
+    const HOUR: i64 = 3600;
+    let house =
+        House::open_with("[lifetimes]\nrefresh_token_secs = 3600\nconsent_secs = 3600\nsession_max_secs = 3600\nsession_idle_secs = 600\n").await;
+    let forget = async || {
+        house.end(subject("bob")).await;
+        house.later(200 * HOUR);
+        rescind::deliveries::dispatch(&house.app).await.unwrap();
+        rescind::background::sweep(&house.app).await.unwrap();
+    };
+    let entra = Directory::of(&house).await;
+    house.end(subject("bob")).await;
+    let before = house.app.live.look(|index, _| index.floor());
+    forget().await;
+    forget().await;
+    assert!(house.app.live.look(|index, _| index.floor()) > before, "entries were forgotten");
+    assert_eq!(entra.call("GET", "/Users", None).await.0, StatusCode::OK);
+    house.end(Target::Everything).await;
+    assert_eq!(entra.call("GET", "/Users", None).await.0, StatusCode::UNAUTHORIZED);
+    forget().await;
+    forget().await;
+    assert!(house.app.live.position_of(&Target::Everything).is_none(), "the entry that ended it is forgotten");
+    assert_eq!(entra.call("GET", "/Users", None).await.0, StatusCode::UNAUTHORIZED);
+}

@@ -36,8 +36,8 @@ pub(super) fn forget(
          AND e.seq = i.seq) ORDER BY epoch, seq LIMIT ?3)",
         params![epoch, seq, limit],
     )?;
-    for (table, [parts, whole]) in EXPIRING.into_iter().enumerate() {
-        let moment = if COUNTED.contains(&table) { counted_from } else { now };
+    let counted = COUNTED.into_iter().map(|table| (table, counted_from));
+    for ([parts, whole], moment) in EXPIRING.into_iter().map(|table| (table, now)).chain(counted) {
         if !parts.is_empty() {
             connection.prepare_cached(parts)?.execute(params![moment.0, limit])?;
         }
@@ -97,12 +97,9 @@ const WITH_ENTRIES: [&str; 5] = [
      ORDER BY epoch, seq LIMIT ?3)",
 ];
 
-/// Where among [`EXPIRING`] the records are that entries are counted from: sessions, access tokens, grants.
-const COUNTED: [usize; 3] = [3, 4, 6];
-
 /// For each kind of record: what hangs on it, and then itself. Both choose the same rows, the earliest to expire, so that
 /// a use never goes before what was used, which would be usable again, nor stays behind.
-const EXPIRING: [[&str; 2]; 10] = [
+const EXPIRING: [[&str; 2]; 7] = [
     [
         "DELETE FROM refresh_uses WHERE hash IN (SELECT hash FROM refresh_tokens WHERE expires_at <= ?1 \
          ORDER BY expires_at, hash LIMIT ?2)",
@@ -122,6 +119,30 @@ const EXPIRING: [[&str; 2]; 10] = [
          ORDER BY expires_at, hash LIMIT ?2)",
     ],
     [
+        "",
+        "DELETE FROM logout_status_jwts WHERE hash IN (SELECT hash FROM logout_status_jwts WHERE expires_at <= ?1 \
+         ORDER BY expires_at, hash LIMIT ?2)",
+    ],
+    [
+        "",
+        "DELETE FROM refresh_grants WHERE grant_id IN (SELECT grant_id FROM refresh_grants WHERE expires_at <= ?1 \
+         ORDER BY expires_at LIMIT ?2)",
+    ],
+    [
+        "",
+        "DELETE FROM consents WHERE id IN (SELECT id FROM consents WHERE expires_at <= ?1 \
+         ORDER BY expires_at, id LIMIT ?2)",
+    ],
+    [
+        "",
+        "DELETE FROM assertions WHERE (client_id, jti) IN (SELECT client_id, jti FROM assertions WHERE expires_at <= ?1 \
+         ORDER BY expires_at LIMIT ?2)",
+    ],
+];
+
+/// The same for the records that entries are counted from: they stay until that is done.
+const COUNTED: [[&str; 2]; 3] = [
+    [
         // A session that is due has yet to be told to others.
         "DELETE FROM authentications WHERE session_id IN (SELECT id FROM sessions WHERE expires_at <= ?1 \
          AND due_at IS NULL ORDER BY expires_at, id LIMIT ?2)",
@@ -135,27 +156,7 @@ const EXPIRING: [[&str; 2]; 10] = [
     ],
     [
         "",
-        "DELETE FROM logout_status_jwts WHERE hash IN (SELECT hash FROM logout_status_jwts WHERE expires_at <= ?1 \
-         ORDER BY expires_at, hash LIMIT ?2)",
-    ],
-    [
-        "",
-        "DELETE FROM refresh_grants WHERE grant_id IN (SELECT grant_id FROM refresh_grants WHERE expires_at <= ?1 \
-         ORDER BY expires_at LIMIT ?2)",
-    ],
-    [
-        "",
         "DELETE FROM grants WHERE number IN (SELECT number FROM grants WHERE expires_at <= ?1 \
          ORDER BY expires_at, number LIMIT ?2)",
-    ],
-    [
-        "",
-        "DELETE FROM consents WHERE id IN (SELECT id FROM consents WHERE expires_at <= ?1 \
-         ORDER BY expires_at, id LIMIT ?2)",
-    ],
-    [
-        "",
-        "DELETE FROM assertions WHERE (client_id, jti) IN (SELECT client_id, jti FROM assertions WHERE expires_at <= ?1 \
-         ORDER BY expires_at LIMIT ?2)",
     ],
 ];

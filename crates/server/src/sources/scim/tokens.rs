@@ -78,10 +78,13 @@ impl Token {
     }
 
     /// Whether it has been ended. Like every credential it has a position, so that what ends everything, a restore among it,
-    /// ends it too.
+    /// ends it too. Unlike others it outlives the horizon, so that the floor says nothing of it: whoever ended it is found in the
+    /// index, and before that entry is forgotten the sweep has taken the token away ([`is_over`]).
     #[must_use]
     pub fn is_revoked(&self, app: &App) -> bool {
-        app.live.verdict(&Lineage::at(self.stamp, self.created_at.0).trace(app.live.key())) != Verdict::NotRevoked
+        let floor = app.live.look(|index, _| index.floor());
+        let trace = Lineage::at(self.stamp.max(floor), self.created_at.0).trace(app.live.key());
+        app.live.verdict(&trace) != Verdict::NotRevoked
     }
 }
 
@@ -124,10 +127,10 @@ pub async fn withdraw(app: &App, id: &str) -> Result<bool, LedgerError> {
     Ok(true)
 }
 
-/// Whether a stored secret is one of these and has had its time.
+/// Whether a stored secret is one of these and will never be good again.
 #[must_use]
-pub fn has_expired(app: &App, place: &str, sealed: &Sealed) -> bool {
-    let over = |token: Token| token.expires_at <= app.now();
+pub fn is_over(app: &App, place: &str, sealed: &Sealed) -> bool {
+    let over = |token: Token| token.expires_at <= app.now() || token.is_revoked(app);
     place.starts_with(PREFIX) && Token::open(app, place, sealed).is_none_or(over)
 }
 

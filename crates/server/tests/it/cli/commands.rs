@@ -171,7 +171,7 @@ fn a_client_is_shown_changed_given_a_secret_and_removed() {
     assert_eq!(host.json(&["client", "remove", "desk"])["removed"], true);
     assert!(!host.is_alive(desk));
     assert_eq!(host.run(&["client", "show", "desk"]).code(), 1);
-    assert_eq!(ids(&host.json(&["client", "list"])), ["portal", "robot"]);
+    assert_eq!(ids(&host.json(&["client", "list"])), ["rescind-console", "robot", "portal"]);
 }
 
 #[test]
