@@ -32,7 +32,8 @@ const EXAMPLES: &str = "20";
 
 /// Operations that need what no request made from a description can have, each with the reason. Their refusals are looked
 /// at like all others; other tests see them succeed.
-const NEVER_SUCCEED: [(&str, &str); 12] = [
+const NEVER_SUCCEED: [(&str, &str); 13] = [
+    ("GET /receipts/{code}", "the code opens one receipt, and nobody can make one up"),
     ("POST /sign-in", "the form is bound to a browser and a page of ours"),
     ("POST /consent", "the form is bound to a browser and a page of ours"),
     ("POST /account/password", "the form is bound to a browser and a page of ours"),

@@ -50,3 +50,17 @@ async fn an_overview_counts_what_is_alive_and_says_how_old_it_is() {
     let days = counts(&fresh, "revocations_by_day");
     assert_eq!((days.len(), days.last()), (30, Some(&1)));
 }
+
+#[tokio::test]
+async fn an_overview_tells_how_long_each_revocation_took_once() {
+    let house = House::open().await;
+    for _ in 0..3 {
+        house.end(Target::Everything).await;
+    }
+    rescind::deliveries::dispatch(&house.app).await.unwrap();
+    let effect = overview(&house).await["time_to_effect"].clone();
+    let buckets = effect["buckets"].as_array().unwrap();
+    assert_eq!(effect["count"], 3);
+    assert_eq!(buckets.iter().map(|bucket| bucket["count"].as_u64().unwrap()).sum::<u64>(), 3, "{effect}");
+    assert_eq!(buckets.last().unwrap()["le_ms"], Value::Null, "the slowest have no bound");
+}

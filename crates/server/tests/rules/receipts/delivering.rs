@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use axum::http::StatusCode;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use rescind::{
@@ -243,4 +244,17 @@ async fn the_time_to_effect_of_every_entry_is_counted_once() {
     }
     let buckets = house.app.telemetry.time_to_effect.cumulative();
     assert_eq!((buckets[0], buckets.last().unwrap().1), ((Some(1), 5), 5), "the clock stood still");
+}
+
+#[tokio::test]
+async fn a_preview_says_who_would_be_told() {
+    let house = House::open().await;
+    register(&house, &Heard::new("good", &[Outcome::Delivered]));
+    let told = async |query: &str| {
+        let (status, preview) = house.admin("GET", &format!("/revocations/preview?{query}"), &Value::Null).await;
+        assert_eq!(status, StatusCode::OK, "{preview}");
+        preview["receivers"].clone()
+    };
+    assert_eq!(told("kind=user&user=alice").await, json!([{ "name": "good", "kind": "test" }]));
+    assert_eq!(told("kind=client&client=web").await, json!([]), "which that one does not want to hear of");
 }
