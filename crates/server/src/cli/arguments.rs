@@ -154,6 +154,8 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: SettingsCommand,
     },
+    /// Says how much there is: live sessions and tokens, revocations over time, and how long they took.
+    Overview,
     /// Says where the server stands.
     Status,
     /// Copies the database, beside a running server. The master key is not in the copy.
@@ -361,7 +363,8 @@ pub(super) enum RevocationsCommand {
         #[arg(allow_hyphen_values = true)]
         id: String,
     },
-    /// Takes back a revocation that still waits.
+    /// Takes back a revocation that still waits: `cancel` is the same.
+    #[command(alias = "cancel")]
     Withdraw {
         #[arg(allow_hyphen_values = true)]
         id: String,

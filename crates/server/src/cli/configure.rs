@@ -72,11 +72,12 @@ struct Listing<'a> {
     columns: &'a [&'a str],
     names: &'a NamesArguments,
     enabled: Option<bool>,
+    role: Option<String>,
 }
 
 impl<'a> Listing<'a> {
     fn of(path: &'a str, columns: &'a [&'a str], names: &'a NamesArguments) -> Self {
-        Self { path, columns, names, enabled: None }
+        Self { path, columns, names, enabled: None, role: None }
     }
 
     fn of_switched(path: &'a str, columns: &'a [&'a str], wanted: &'a SwitchedNamesArguments) -> Self {
@@ -89,6 +90,7 @@ impl<'a> Listing<'a> {
         let mut query = page_query(&self.names.page, &limit);
         query.extend(self.names.search.as_deref().map(|search| ("search", search)));
         query.extend(self.names.sort.as_deref().map(|sort| ("sort", sort)));
+        query.extend(self.role.as_deref().map(|role| ("role", role)));
         query.extend(self.enabled.map(|enabled| ("enabled", if enabled { "true" } else { "false" })));
         let answer = server.get(self.path, &query).await?;
         output::list(globals, &answer, self.columns);
@@ -110,9 +112,10 @@ pub(super) async fn user(globals: &Globals, server: &Connection, command: UserCo
                 .with("password", Some(password.text.as_str()));
             password.told(server.post("/users", &Value::Object(body.0)).await?)
         }
-        UserCommand::List(wanted) => {
+        UserCommand::List { names, role } => {
             let columns = ["id", "user_name", "email", "display_name", "enabled", "role", "created_at"];
-            return Listing::of_switched("/users", &columns, &wanted).show(globals, server).await;
+            let listing = Listing { role, ..Listing::of_switched("/users", &columns, &names) };
+            return listing.show(globals, server).await;
         }
         UserCommand::Show { user } => server.get(&user_path(&user), &[]).await?,
         UserCommand::Enable { user } => change_user(server, &user, json!({ "enabled": true })).await?,

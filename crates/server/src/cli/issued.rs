@@ -204,6 +204,11 @@ pub(super) async fn keys(globals: &Globals, server: &Connection, command: KeysCo
     Ok(())
 }
 
+pub(super) async fn overview(globals: &Globals, server: &Connection) -> Result<(), Failure> {
+    output::record(globals, &server.get("/overview", &[]).await?);
+    Ok(())
+}
+
 pub(super) async fn status(globals: &Globals, server: &Connection) -> Result<(), Failure> {
     let answer = server.get("/status", &[]).await?;
     output::record(globals, &answer);

@@ -104,6 +104,7 @@ async fn remote(globals: &Globals, command: Command) -> Result<(), Failure> {
         Command::ScimToken { command } => configure::scim_token(globals, &server, command).await,
         Command::Script { command } => script::run(globals, &server, command).await,
         Command::Settings { command } => settings::run(globals, &server, command).await,
+        Command::Overview => issued::overview(globals, &server).await,
         Command::Status => issued::status(globals, &server).await,
         Command::Serve
         | Command::Demo(_)

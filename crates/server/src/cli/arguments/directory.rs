@@ -54,7 +54,13 @@ pub(in crate::cli) enum UserCommand {
         password: PasswordArguments,
     },
     /// Lists users.
-    List(SwitchedNamesArguments),
+    List {
+        #[command(flatten)]
+        names: SwitchedNamesArguments,
+        /// Only those who administer: viewer, revoker, administrator or any.
+        #[arg(long, value_name = "ROLE")]
+        role: Option<String>,
+    },
     /// Shows a user.
     Show {
         /// An id or user name.

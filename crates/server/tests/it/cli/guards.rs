@@ -123,6 +123,11 @@ fn a_second_administrator_approves_or_withdraws_and_the_glass_can_be_broken() {
     let everything = ["revoke", "everything", "--yes", "--confirm", "revoke everything"];
     let id = pending_of(&host.json(&everything));
     assert_eq!(boss.run(host, &["revocation", "withdraw", &id]).json()["state"], "withdrawn");
+    assert_eq!(
+        boss.run(host, &["revocation", "cancel", &id]).code(),
+        1,
+        "the same command, and nothing is left to cancel"
+    );
     assert!(host.is_alive(&held[2].token));
     let ended = host.json(&[&everything[..], &["--break-glass", "the breach"]].concat());
     assert_eq!(ended["fresh"], true);

@@ -33,6 +33,10 @@ fn what_happens_to_an_account_has_a_command_each() {
         "viewer"
     );
     assert_eq!(host.run(&["user", "set", "bob", "--role", "king"]).code(), 1);
+    assert_eq!(ids(&host.json(&["user", "list", "--role", "any"])).len(), 1);
+    assert!(ids(&host.json(&["user", "list", "--role", "revoker"])).is_empty());
+    let overview = host.json(&["overview"]);
+    assert_eq!((&overview["users"], overview["live_tokens"].as_u64().unwrap() > 0), (&json!(3), true), "{overview}");
 }
 
 #[test]
