@@ -55,7 +55,7 @@ pub(super) fn writer(path: &Path, durability: Durability) -> Result<Connection, 
 /// Opens for reading only.
 pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path)?;
-    connection.execute_batch("PRAGMA query_only = 1; PRAGMA cache_size = -4096;").within("schema")?;
+    connection.execute_batch("PRAGMA query_only = 1; PRAGMA cache_size = -2048;").within("schema")?;
     Ok(connection)
 }
 
