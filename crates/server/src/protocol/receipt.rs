@@ -82,6 +82,7 @@ fn paged<'a>(app: &'a App, receipt: &'a Receipt) -> ReceiptPage<'a> {
         initiator: entry.initiator.to_string(),
         reason: entry.reason.code(),
         note: entry.note.as_deref(),
+        before: entry.before.map(written),
         durable: receipt.effect.map(|effect| written(effect.durable_at)),
         in_force: receipt.effect.map(|effect| written(effect.applied_at)),
         at_latest: receipt.effect.is_some_and(|effect| effect.at_latest),

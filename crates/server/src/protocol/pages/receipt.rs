@@ -45,6 +45,8 @@ pub struct ReceiptPage<'a> {
     pub initiator: String,
     pub reason: &'static str,
     pub note: Option<&'a str>,
+    /// Only what was issued before then has ended.
+    pub before: Option<WrittenMoment>,
     pub durable: Option<WrittenMoment>,
     pub in_force: Option<WrittenMoment>,
     /// Whether these two are upper bounds.

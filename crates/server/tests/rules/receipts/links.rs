@@ -85,3 +85,20 @@ async fn names_on_the_page_are_text_and_never_markup() {
     let (_, _, page) = open(&house, &path, "*/*").await;
     assert!(!page.contains("<script") && page.contains("alert(1)"), "{page}");
 }
+
+#[tokio::test]
+async fn the_page_of_a_conditioned_revocation_says_so() {
+    let house = House::open().await;
+    let before = jiff::Timestamp::from_second(house.app.now().secs() - 60).unwrap();
+    for (condition, told) in [(Value::Null, false), (json!(before.to_string()), true)] {
+        let mut order = json!({ "target": { "kind": "user", "user": "alice" } });
+        if told {
+            order["before"] = condition;
+        }
+        let (_, answer) = house.admin("POST", "/revocations", &order).await;
+        let path = text(&answer, "receipt").strip_prefix(ISSUER).unwrap().to_owned();
+        let page = open(&house, &path, "text/html").await.2;
+        assert_eq!(page.contains("Only what was issued before"), told, "{page}");
+        assert_eq!(page.contains(&before.to_string()), told, "{page}");
+    }
+}
