@@ -2,8 +2,8 @@
 //! and its entry are one transaction (DESIGN rule 4), whatever path it came by.
 
 use crate::{
-    ConfigurationChange, Door, Ended, Identity, Initiator, LedgerError, Order, Reason, Role, Settings, SignIn, Target,
-    User,
+    Action, AuditEvent, ConfigurationChange, Door, Ended, Identity, Initiator, LedgerError, Order, Reason, Role,
+    Settings, SignIn, Target, User,
 };
 
 /// What is to be different about a user.
@@ -164,7 +164,10 @@ impl Door<'_> {
             return Err(LedgerError::Refused("the password was changed meanwhile"));
         }
         let change = UserChange { password_hash: Some(own.new_hash.clone()), ..UserChange::default() };
-        let Some(ended) = self.change_user(&user.id, &change, &Initiator::User(user.id.clone()))? else {
+        let person = Initiator::User(user.id.clone());
+        let Some(ended) = self.change_user(&user.id, &change, &person)? else {
+            // Without an entry nothing else would tell of it.
+            self.record(&AuditEvent::new(Action::Change, Some(person), "changed").about("own password"))?;
             return Ok(PasswordChanged::NothingEnded);
         };
         if !self.settings().keep_session_on_own_password_change {

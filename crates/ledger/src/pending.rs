@@ -203,7 +203,7 @@ impl Door<'_> {
     pub fn place(&mut self, placement: &Placement) -> Result<Placed, LedgerError> {
         let mut order = placement.order.clone();
         check_sizes(&order)?;
-        if let Some(known) = self.find_placed(&order)? {
+        if let Some(known) = self.find_placed(&order, placement.at)? {
             return Ok(known);
         }
         if Guard::of(&self.settings()) != placement.guard {
@@ -238,16 +238,18 @@ impl Door<'_> {
     }
 
     /// What a repeated order came to the first time: two orders of one initiator with one key are one order.
-    fn find_placed(&mut self, order: &Order) -> Result<Option<Placed>, LedgerError> {
+    fn find_placed(&mut self, order: &Order, at: Option<Timestamp>) -> Result<Option<Placed>, LedgerError> {
         let Some(key) = &order.idempotency_key else { return Ok(None) };
         if self.tx.find_idempotent(&order.initiator, key)?.is_some() {
             return self.end(order).map(Placed::Ended).map(Some);
         }
         match self.tx.find_pending_by_key(&order.initiator, key)? {
-            Some(pending) if (&pending.order.target, pending.order.before) == (&order.target, order.before) => {
+            Some(pending)
+                if (&pending.order.target, pending.order.before, pending.at) == (&order.target, order.before, at) =>
+            {
                 Ok(Some(Placed::Pending(Box::new(pending))))
             }
-            Some(_) => Err(LedgerError::Refused("the idempotency key was used for another target")),
+            Some(_) => Err(LedgerError::Refused("the idempotency key was used for another order")),
             None => Ok(None),
         }
     }

@@ -21,7 +21,8 @@ impl Door<'_> {
             if grant.id == newest.id {
                 continue;
             }
-            if self.must_stand(&grant.trace(self.live.issuer(), self.live.key())).is_ok() {
+            if grant.expires_at > self.now && self.must_stand(&grant.trace(self.live.issuer(), self.live.key())).is_ok()
+            {
                 others.push(grant);
             } else {
                 self.tx.forget_refresh_grant(&grant.id)?;

@@ -106,6 +106,9 @@ pub(super) fn failure() -> Shape {
 }
 
 pub(super) async fn order(call: Call) -> Result<Response, Problem> {
+    if call.idempotency_key.is_some() {
+        return Err(Problem::invalid("a bulk job takes no Idempotency-Key: look in the list whether it was begun"));
+    }
     let form: BulkForm = call.body()?;
     if form.action != BulkAction::Revoke {
         call.must_have(Access::Write).await?;

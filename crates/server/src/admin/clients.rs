@@ -402,6 +402,10 @@ fn check_id(id: &str) -> Result<(), Problem> {
     if id.is_empty() || id.len() > 128 || !id.bytes().all(plain) {
         return Err(Problem::refused("a client id has 1 to 128 letters, digits, `-`, `.`, `_` or `~`"));
     }
+    // Entries and records name administrators by such ids: the command line's own and those of users are taken.
+    if id == "local" || id.starts_with("u_") {
+        return Err(Problem::refused("a client id is not `local` and does not begin with `u_`, as user ids do"));
+    }
     Ok(())
 }
 

@@ -134,6 +134,8 @@ struct Census<'a> {
     guard: Guard,
     target: &'a Target,
     aim: Aim,
+    /// Whether it ends only what was issued before a time.
+    conditioned: bool,
     users: HashSet<String>,
     sessions: u64,
     pages: u32,
@@ -142,7 +144,7 @@ struct Census<'a> {
 impl<'a> Census<'a> {
     fn of(app: &'a App, guard: Guard, target: &'a Target, before: Option<Timestamp>) -> Self {
         let aim = Aim::new(target, before, app.live.head().next(), app.live.key());
-        Self { app, guard, target, aim, users: HashSet::new(), sessions: 0, pages: 0 }
+        Self { app, guard, target, aim, conditioned: before.is_some(), users: HashSet::new(), sessions: 0, pages: 0 }
     }
 
     async fn count(mut self) -> Result<Extent, Problem> {
@@ -172,7 +174,7 @@ impl<'a> Census<'a> {
     /// Of all live sessions, counted as far as the share needs it.
     async fn share(&self, extent: &mut Extent) -> Result<(), Problem> {
         let store = &self.app.records.store;
-        if *self.target == Target::Everything {
+        if *self.target == Target::Everything && !self.conditioned {
             extent.sessions = store.live_sessions(MOST_SESSIONS).await?.into();
             extent.all_sessions = extent.sessions;
             return Ok(());

@@ -102,7 +102,13 @@ async fn patch(visit: &Visit, change: &Value, done: &str) -> Result<Response, Tr
     let answer = visit.ask(Method::PATCH, &user_path(visit)?, Some(change)).await?;
     match answer.status {
         status if status.is_success() => {
-            let done = if done == "saved" && answer.body.has("ended") { "renamed" } else { done };
+            // By what the answer says has ended: a rule may be switched off.
+            let done = match (done, answer.body.has("ended")) {
+                ("saved", true) => "renamed",
+                ("disabled", false) => "disabled-only",
+                ("password", false) => "password-only",
+                _ => done,
+            };
             Ok(visit.go(&format!("/users/{}?done={done}{}", segment(&answer.body.text("id")), entry(&answer.body))))
         }
         StatusCode::NOT_FOUND => Err(Trouble::NotFound),

@@ -149,6 +149,10 @@ fn done(code: &str) -> Option<&'static str> {
         "disabled" => "Disabled. All access has ended.",
         "renamed" => "Saved. With the new user name, earlier access has ended.",
         "password" => "The password is set. Earlier access has ended.",
+        "disabled-only" => {
+            "Disabled. Nothing has ended for good: what the user holds works again once they are enabled."
+        }
+        "password-only" => "The password is set. Earlier access goes on.",
         "role" => "The role is set.",
         "removed" => "Removed. All access has ended.",
         "withdrawn" => "Withdrawn. Nothing was ended.",

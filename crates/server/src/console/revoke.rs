@@ -144,6 +144,12 @@ async fn dialog(
 /// `POST /console/revoke`.
 pub(super) async fn carry_out(visit: Arc<Visit>) -> Result<Response, Trouble> {
     let (aim, typed) = (Aim::read(&visit.form)?, Typed::read(&visit.form));
+    // What is ordered is what was counted: a time that was typed since is counted first, and looked at.
+    let is_new = typed.before != visit.form.text("counted");
+    if is_new || visit.form.find("count").is_some() {
+        let said = is_new.then(|| "Counted anew for the time you typed. Look at it, and go on.".to_owned());
+        return dialog(&visit, aim, typed, StatusCode::OK, said, None).await;
+    }
     let order = typed.order(&aim)?;
     let answer = visit.ask_once(Method::POST, "/revocations", Some(&order), Some(&typed.idempotency)).await?;
     match answer.status {

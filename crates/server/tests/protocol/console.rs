@@ -500,3 +500,43 @@ async fn a_setting_is_changed_only_as_it_was_seen() -> Result<()> {
     assert_eq!(wrong.status, 422, "{}", wrong.html);
     Ok(())
 }
+
+/// The fields of the dialog's order, by what its form holds.
+async fn order_of(root: &mut Browser<'_>, path: &str) -> Result<Vec<(String, String)>> {
+    let html = root.get(path).await?.html;
+    let (_, order) = html.split_once("class=\"order\"").with_context(|| html.clone())?;
+    let order = order.split("</form>").next().unwrap_or_default();
+    ensure!(
+        order.contains("name=\"before\" type=\"datetime-local\""),
+        "what is typed is not part of the order: {order}"
+    );
+    let hidden = order.split("<input type=\"hidden\" name=\"").skip(1);
+    let pair = |text: &str| {
+        let (name, rest) = text.split_once("\" value=\"")?;
+        Some((name.to_owned(), rest.split('"').next()?.to_owned()))
+    };
+    Ok(hidden.filter_map(pair).collect())
+}
+
+#[tokio::test]
+async fn a_time_that_was_typed_and_not_counted_is_counted_first_and_never_dropped() -> Result<()> {
+    let server = Server::start().await?;
+    let app = Application::confidential(&server).await?;
+    let tokens = app.sign_in().await?;
+    let mut root = Browser::administrator(&server).await?;
+    let ada = user_id(&server, USER_NAME).await?;
+    let fields = order_of(&mut root, &format!("/revoke?kind=user&user={ada}")).await?;
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let typed = [&fields[..], &[("before", "2020-01-01T00:00")]].concat();
+    let counted = root.post("/revoke", &typed).await?;
+    assert_eq!((counted.status, entries(&server).await?), (200, 0), "{}", counted.html);
+    assert!(counted.html.contains("Counted anew"), "{}", counted.html);
+    let only_counted = [&typed[..], &[("count", "again"), ("counted", "2020-01-01T00:00")]].concat();
+    assert_eq!((root.post("/revoke", &only_counted).await?.status, entries(&server).await?), (200, 0));
+    let seen: Vec<_> = typed.iter().copied().filter(|(name, _)| *name != "counted").collect();
+    let done = root.post("/revoke", &[&seen[..], &[("counted", "2020-01-01T00:00")]].concat()).await?;
+    assert_eq!(done.status, 303, "{}", done.html);
+    let listed = server.administer(Method::GET, "/revocations", &Value::Null).await?;
+    assert_eq!(listed["items"][0]["before"], json!(1_577_836_800_000_i64), "{listed}");
+    app.sees_alive(&tokens.access).await
+}

@@ -176,6 +176,30 @@ async fn by_the_setting_a_new_password_signs_out_everywhere() {
 }
 
 #[tokio::test]
+async fn a_new_password_that_ends_nothing_is_recorded_all_the_same() {
+    let house = House::open().await;
+    house.set("revokeOnPasswordChanged", json!(false)).await;
+    let here = session_of(&house, "alice").await;
+    let (own, audited) = (own_password(&house, &here).await, house.audited().await);
+    let outcome = house.door(move |door| door.change_own_password(&own)).await.unwrap();
+    assert_eq!(outcome, PasswordChanged::NothingEnded);
+    let records = house.audit_after(audited).await;
+    let [record] = &records[..] else { panic!("{records:?}") };
+    assert_eq!((&record["action"], &record["what"]), (&json!("change"), &json!("own password")), "{record}");
+    assert_eq!(record["actor"], json!({ "kind": "user", "id": "u_alice" }));
+}
+
+#[tokio::test]
+async fn nobody_may_be_called_like_the_command_line_or_a_user() {
+    let house = House::open().await;
+    for id in ["local", "u_alice"] {
+        let client = json!({ "id": id, "name": "x", "grant_types": ["client_credentials"], "redirect_uris": [] });
+        let (status, answer) = house.admin("POST", "/clients", &client).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_session_that_has_ended_meanwhile_changes_no_password() {
     let house = House::open().await;
     let here = session_of(&house, "alice").await;

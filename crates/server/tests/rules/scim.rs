@@ -303,6 +303,9 @@ async fn a_directory_gives_nobody_the_password_of_an_administrator() {
         json!({ "Operations": [{ "op": "replace", "path": "password", "value": "one that the directory knows" }] });
     entra.is_refused("PATCH", "/Users/u_alice", &password, 403, Value::Null).await;
     assert!(house.try_sign_in("alice").await.is_some() && entries(&house).await.is_empty());
+    // The right one is refused like any other: a directory's token must not find it out by trying.
+    let right = json!({ "Operations": [{ "op": "replace", "path": "password", "value": PASSWORD }] });
+    entra.is_refused("PATCH", "/Users/u_alice", &right, 403, Value::Null).await;
     entra.patch("alice", json!({ "op": "replace", "path": "active", "value": false })).await;
     assert_eq!(entries(&house).await.len(), 1, "but it may end their access");
 }

@@ -78,6 +78,21 @@ async fn what_has_ended_makes_room_by_itself() {
 }
 
 #[tokio::test]
+async fn a_grant_that_has_expired_takes_no_place() {
+    let house =
+        House::open_with("[lifetimes]\nrefresh_token_secs = 100\naccess_token_secs = 50\nsession_idle_secs = 60\nsession_max_secs = 100\n")
+            .await;
+    house.set("maxTokensPerUserPerApplication", json!(2)).await;
+    refresh_token(&house, "alice", "web").await;
+    house.later(60);
+    let living = refresh_token(&house, "alice", "web").await;
+    house.later(45);
+    refresh_token(&house, "alice", "web").await;
+    assert!(entries(&house).await.is_empty(), "nothing sweeps here, and yet the one that has expired is not counted");
+    assert!(refreshed(&house, "web", &living).await.is_some());
+}
+
+#[tokio::test]
 async fn a_lower_limit_holds_from_the_next_grant_on_and_zero_is_no_limit() {
     let house = House::open().await;
     house.set("maxTokensPerUserPerApplication", json!(0)).await;

@@ -52,7 +52,13 @@ pub(super) async fn run(globals: &Globals, server: &Connection, arguments: Impor
     if rows.is_empty() && arguments.disable_missing {
         return Err(Failure::usage("the file has no users: with --disable-missing that would disable everybody"));
     }
-    let mut plan = plan::plan(&rows, &users(server).await?, arguments.set_passwords);
+    let users = users(server).await?;
+    let shared = plan::shared_external_ids(&rows, &users);
+    if !shared.is_empty() {
+        let shared = shared.join(", ").replace(char::is_control, "\u{fffd}");
+        return Err(Failure::usage(format!("nothing was imported: several users have the external id {shared}")));
+    }
+    let mut plan = plan::plan(&rows, &users, arguments.set_passwords);
     let missing = if arguments.disable_missing { std::mem::take(&mut plan.missing) } else { Vec::new() };
     if arguments.dry_run {
         output::record(globals, &preview(&plan, &missing));

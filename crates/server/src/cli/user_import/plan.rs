@@ -32,6 +32,15 @@ pub(super) struct Plan {
     pub(super) missing: Vec<(String, String)>,
 }
 
+/// External ids of the file that several users have: nobody can say which of them is meant.
+pub(super) fn shared_external_ids<'a>(rows: &'a [Row], users: &[Value]) -> Vec<&'a str> {
+    let mut holders = HashMap::<&str, usize>::new();
+    for id in users.iter().filter_map(|user| user["external_id"].as_str()) {
+        *holders.entry(id).or_default() += 1;
+    }
+    rows.iter().filter_map(|row| row.find("external_id")).filter(|id| holders.get(id) > Some(&1)).collect()
+}
+
 /// A user is known by the external id of its row, or else by the user name, in any case.
 pub(super) fn plan(rows: &[Row], users: &[Value], set_passwords: bool) -> Plan {
     let word = |user: &Value, member: &str| user.get(member).and_then(Value::as_str).map(str::to_owned);
@@ -123,6 +132,14 @@ mod tests {
             }]
         );
         assert!(found.missing.is_empty());
+    }
+
+    #[test]
+    fn an_external_id_that_two_users_have_names_nobody() {
+        let of = |id: &str| json!({ "external_id": id });
+        let users = [user("u_1", "ada", &of("7")), user("u_2", "bob", &of("7")), user("u_3", "eve", &of("8"))];
+        let rows = ["7", "8", "9"].map(|id| row(&json!({ "user_name": id, "external_id": id })));
+        assert_eq!(shared_external_ids(&rows, &users), ["7"]);
     }
 
     #[test]

@@ -153,9 +153,7 @@ async fn prepare(
     if new == old {
         return Ok(Err(Wrong::Same));
     }
-    let new = Zeroizing::new(new.to_owned());
-    let hashed = tokio::task::spawn_blocking(move || password::hash(&new)).await;
-    let new_hash = match hashed.map_err(|_| Trouble::Server)? {
+    let new_hash = match password::make(Zeroizing::new(new.to_owned())).await {
         Ok(hash) => hash,
         Err(why) => return Ok(Err(Wrong::Unusable(why))),
     };

@@ -95,7 +95,8 @@ fn words(parts: &Parts) -> String {
         words.push(if place == 0 { '?' } else { '&' });
         words.push_str(unless_credential(&name));
         words.push('=');
-        words.push_str(unless_credential(&value));
+        let secret = name.eq_ignore_ascii_case("filter") && value.to_ascii_lowercase().contains("password");
+        words.push_str(if secret { "(a password)" } else { unless_credential(&value) });
     }
     words.truncate(words.floor_char_boundary(MOST_WORDS));
     words

@@ -108,6 +108,8 @@ where
     let shown = shown(call)?;
     let present = load(&call.app, &id).await?;
     let first = wanted(whole(&call.app, &present))?;
+    // Before it is compared: an answer that depended on the password would let a directory's token find it out by trying.
+    refuse_password_of_administrator(&present, &first)?;
     let fresh = match &first.password {
         Some(password) => Some(FreshPassword::of(&call.app, password, present.password_hash).await?),
         None => None,
@@ -120,11 +122,10 @@ where
             Ok(wanted) => wanted,
             Err(why) => return Ok(Err(why)),
         };
-        let password_hash = fresh.and_then(|fresh| fresh.unless_same(&before));
-        if password_hash.is_some() && before.role.is_some() {
-            let why = "the password of a user who administers this server is not changed by SCIM";
-            return Ok(Err(ScimError::forbidden(why)));
+        if let Err(why) = refuse_password_of_administrator(&before, &wanted) {
+            return Ok(Err(why));
         }
+        let password_hash = fresh.and_then(|fresh| fresh.unless_same(&before));
         record.write(door, &id)?;
         door.change_user(&id, &wanted.change(password_hash), &initiator)?;
         after(door, &id).map(Ok)
@@ -135,6 +136,13 @@ where
 
 fn after(door: &mut Door<'_>, id: &str) -> Result<User, LedgerError> {
     door.find_user(id)?.ok_or(LedgerError::Refused("there is no such user"))
+}
+
+fn refuse_password_of_administrator(user: &User, wanted: &Wanted) -> Result<(), ScimError> {
+    if wanted.password.is_some() && user.role.is_some() {
+        return Err(ScimError::forbidden("the password of a user who administers this server is not changed by SCIM"));
+    }
+    Ok(())
 }
 
 /// A password as it came, and the hash that it is the same as, if it is no new one: a directory that sends it again and again
